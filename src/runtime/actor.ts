@@ -1,0 +1,173 @@
+/**
+ * An actor is a process with a state and named handlers: what OTP calls a gen_server.
+ *
+ *     const Counter = defineActor({
+ *       name: 'counter',
+ *       version: 1,
+ *       init: (start: number) => ({ count: start }),
+ *       call: { add: (state, by: number) => (state.count += by) },
+ *       cast: { reset: (state) => { state.count = 0 } },
+ *     })
+ *
+ *     your handlers                       the runtime
+ *     init(arg, self)                <-   start; returns the state, or `ignore`
+ *     call.op(state, arg, self)      <-   ref.call('op', arg); the value is the reply
+ *     cast.op(state, arg, self)      <-   ref.cast('op', arg)
+ *     info(state, message, self)     <-   anything else: timers, DOWN, EXIT when trapping, ref.send
+ *     continue.op(state, arg, self)  <-   self.continueWith('op', arg), before anything that waits
+ *     terminate(state, reason, self) <-   the end, except when killed or ended by an untrapped exit signal
+ *
+ * A handler returns its value or throws; a throw ends the process with what was thrown as the reason.
+ */
+import type { Definition, Ignore } from './definition.ts'
+import { type Envelope, kinds } from './envelope.ts'
+import { CallError } from './errors.ts'
+import type { Process } from './process.ts'
+import type { ExitReason } from './reasons.ts'
+import { AnyRef, type Handler } from './ref.ts'
+import type { Self } from './self.ts'
+
+type StateOf<R> = Exclude<Awaited<R>, Ignore>
+type Handlers<S> = Record<string, (state: S, arg: never, self: Self<S>) => unknown>
+
+export interface ActorOptions<A, R, C, K> {
+  /** Identity for hot swap, logs and the tree. */
+  readonly name: string
+  /** Default 1. */
+  readonly version?: number
+  /** Whether exit signals arrive at `info` from the start, and `terminate` runs on a supervisor's shutdown; default false. */
+  readonly trapExits?: boolean
+  /** Makes the state, may be asynchronous. A throw is the start error. Annotate `self` if you take it: `(arg: A, self: Self)`. */
+  readonly init: (arg: A, self: Self<never>) => R
+  readonly call?: C & Handlers<StateOf<R>>
+  readonly cast?: K & Handlers<StateOf<R>>
+  readonly info?: (state: StateOf<R>, message: unknown, self: Self<StateOf<R>>) => unknown
+  readonly continue?: Readonly<Record<string, (state: StateOf<R>, arg: never, self: Self<StateOf<R>>) => unknown>>
+  readonly terminate?: (state: StateOf<R>, reason: ExitReason, self: Self<StateOf<R>>) => unknown
+  /** Hot swap: the old version's state in, this version's out. */
+  readonly codeChange?: (state: never, fromVersion: number, self: Self<StateOf<R>>) => StateOf<R> | Promise<StateOf<R>>
+}
+
+/** A kind of actor. The type parameters type its refs; nobody writes them. */
+export interface ActorDefinition<A, R, C, K> extends Definition {
+  readonly types?: { readonly arg: A; readonly init: R; readonly calls: C; readonly casts: K }
+}
+
+/** Defines a kind of actor. Throws a `TypeError` when the name, the version or a handler is not what it should be. */
+export function defineActor<A, R, C = Record<never, never>, K = Record<never, never>>(
+  options: ActorOptions<A, R, C, K>,
+): ActorDefinition<A, R, C, K> {
+  checkOptions(options as unknown as Readonly<Record<string, unknown>>)
+  // Inside, handlers are called with whatever arrives: the types hold for callers through `Ref`.
+  const untyped = options as unknown as UntypedOptions
+  return new Actor(untyped)
+}
+
+type UntypedHandler = (state: unknown, arg: unknown, self: unknown) => unknown
+
+interface UntypedOptions {
+  readonly name: string
+  readonly version?: number
+  readonly trapExits?: boolean
+  readonly init: (arg: unknown, self: unknown) => unknown
+  readonly call?: Readonly<Record<string, UntypedHandler>>
+  readonly cast?: Readonly<Record<string, UntypedHandler>>
+  readonly info?: UntypedHandler
+  readonly continue?: Readonly<Record<string, UntypedHandler>>
+  readonly terminate?: UntypedHandler
+  readonly codeChange?: UntypedHandler
+}
+
+class Actor implements Definition {
+  readonly name: string
+  readonly version: number
+  readonly type = 'worker'
+  readonly trapExits: boolean
+  private readonly options: UntypedOptions
+  private readonly calls: ReadonlyMap<string, UntypedHandler>
+  private readonly casts: ReadonlyMap<string, UntypedHandler>
+  private readonly continues: ReadonlyMap<string, UntypedHandler>
+  readonly terminate?: (process: Process, reason: ExitReason) => unknown
+
+  constructor(options: UntypedOptions) {
+    this.options = options
+    this.name = options.name
+    this.version = options.version ?? 1
+    this.trapExits = options.trapExits ?? false
+    this.calls = new Map(Object.entries(options.call ?? {}))
+    this.casts = new Map(Object.entries(options.cast ?? {}))
+    this.continues = new Map(Object.entries(options.continue ?? {}))
+    const terminate = options.terminate
+    if (terminate !== undefined) this.terminate = (process, reason) => terminate(process.state, reason, process)
+  }
+
+  init(arg: unknown, process: Process): unknown {
+    return this.options.init(arg, process)
+  }
+
+  handle(process: Process, envelope: Envelope): unknown {
+    if (envelope.kind === kinds.call) {
+      const handler = this.calls.get(envelope.op)
+      if (handler !== undefined) return handler(process.state, envelope.arg, process)
+      envelope.from?.fail(
+        new CallError(
+          'undef',
+          `${process.label} has no call "${envelope.op}". It has: ${[...this.calls.keys()].join(', ') || 'none'}.`,
+        ),
+      )
+      return undefined
+    }
+    if (envelope.kind === kinds.cast) {
+      const handler = this.casts.get(envelope.op)
+      if (handler !== undefined) return handler(process.state, envelope.arg, process)
+      process.system.emit({ type: 'unexpected_message', pid: process.pid, definition: this.name, op: envelope.op })
+      return undefined
+    }
+    if (this.options.info !== undefined) return this.options.info(process.state, envelope.arg, process)
+    process.system.emit({ type: 'unexpected_message', pid: process.pid, definition: this.name, op: undefined })
+    return undefined
+  }
+
+  proceed(process: Process, op: string, arg: unknown): unknown {
+    const handler = this.continues.get(op)
+    if (handler === undefined) {
+      throw new CallError(
+        'undef',
+        `${process.label} has no continue handler "${op}". It has: ${[...this.continues.keys()].join(', ') || 'none'}.`,
+      )
+    }
+    return handler(process.state, arg, process)
+  }
+
+  codeChange(process: Process, state: unknown, fromVersion: number): unknown {
+    return this.options.codeChange === undefined ? state : this.options.codeChange(state, fromVersion, process)
+  }
+
+  createRef(process: Process): AnyRef {
+    return new AnyRef(process)
+  }
+}
+
+function checkOptions(options: Readonly<Record<string, unknown>>): void {
+  if (typeof options['name'] !== 'string' || options['name'] === '') {
+    throw new TypeError(`defineActor: name must be a non-empty string, got ${String(options['name'])}.`)
+  }
+  const title = `defineActor "${options['name']}"`
+  if (options['version'] !== undefined && !Number.isInteger(options['version'])) {
+    throw new TypeError(`${title}: version must be a whole number, got ${String(options['version'])}.`)
+  }
+  for (const key of ['init', 'info', 'terminate', 'codeChange']) {
+    const value = options[key]
+    if ((value !== undefined || key === 'init') && typeof value !== 'function') {
+      throw new TypeError(`${title}: ${key} must be a function, got ${value === null ? 'null' : typeof value}.`)
+    }
+  }
+  for (const key of ['call', 'cast', 'continue']) {
+    for (const [op, handler] of Object.entries((options[key] ?? {}) as Record<string, unknown>)) {
+      if (typeof handler !== 'function')
+        throw new TypeError(`${title}: ${key}.${op} must be a function, got ${typeof handler}.`)
+    }
+  }
+}
+
+export type { Handler }

@@ -1,0 +1,37 @@
+/**
+ * A definition says what a kind of process does: the kernel calls its functions, `defineActor`, `defineSupervisor` and their
+ * like make it. One definition is both the process and the type of its client: a `Ref` is typed from it.
+ *
+ *     your definition             the kernel
+ *     init(arg, self)        <-   start: the value is the state, `ignore` or a throw ends the start
+ *     handle(process, env)   <-   a message; the value of a call is its reply
+ *     terminate(process, r)  <-   the last thing that runs, when the process may still speak
+ */
+import type { Envelope } from './envelope.ts'
+import type { Process } from './process.ts'
+import type { ExitReason } from './reasons.ts'
+import type { AnyRef } from './ref.ts'
+
+/** Returned by `init`: there is nothing to do, start no process. */
+export const ignore: unique symbol = Symbol('bough.ignore')
+export type Ignore = typeof ignore
+
+/** Returned by a call's handler: the reply comes later, through `self.from`. */
+export const noreply: unique symbol = Symbol('bough.noreply')
+export type NoReply = typeof noreply
+
+export interface Definition {
+  /** Identity for hot swap, logs and the tree. */
+  readonly name: string
+  readonly version: number
+  readonly type: 'worker' | 'supervisor'
+  /** Whether exit signals become messages from the start. */
+  readonly trapExits: boolean
+  init(arg: unknown, process: Process): unknown
+  handle(process: Process, envelope: Envelope): unknown
+  /** Runs what `self.continueWith` asked for. */
+  proceed(process: Process, op: string, arg: unknown): unknown
+  terminate?(process: Process, reason: ExitReason): unknown
+  codeChange?(process: Process, state: unknown, fromVersion: number): unknown
+  createRef(process: Process): AnyRef
+}

@@ -1,0 +1,45 @@
+/**
+ * What the kernel tells of itself, as plain data to one sink: `createSystem({ events })`. The kernel knows no logger; it
+ * emits, an observer subscribes. Ordinary starts and exits are not events: they are the message path.
+ */
+import type { ExitReason } from './reasons.ts'
+
+export type SystemEvent =
+  /** A process ended for a reason that is no orderly one. `message` names what it handled: 'call add', 'cast reset', 'info'. */
+  | {
+      readonly type: 'crash'
+      readonly pid: string
+      readonly definition: string
+      readonly id: string | undefined
+      readonly reason: ExitReason
+      readonly message: string | undefined
+    }
+  /** A message reached nobody: its target was dead, or its mailbox refused it. `count` messages at once when a process died with them. */
+  | {
+      readonly type: 'dead_letter'
+      readonly pid: string
+      readonly definition: string
+      readonly count: number
+      readonly why: 'noproc' | 'exit' | 'overflow'
+    }
+  /** A process got a message that its definition has no handler for. */
+  | {
+      readonly type: 'unexpected_message'
+      readonly pid: string
+      readonly definition: string
+      readonly op: string | undefined
+    }
+  /** An unbounded mailbox grew past a power of two above the high-water mark. */
+  | { readonly type: 'high_water'; readonly pid: string; readonly definition: string; readonly length: number }
+  /** A supervisor's report. After: OTP supervisor, child_terminated, start_error, shutdown_error, reached_max_restart_intensity. */
+  | {
+      readonly type: 'supervisor'
+      readonly pid: string
+      readonly definition: string
+      readonly report: 'child_terminated' | 'start_error' | 'shutdown_error' | 'restarted' | 'intensity_reached'
+      readonly child: string | undefined
+      readonly reason: ExitReason
+    }
+/** The events sink itself threw. Reported once on standard error, since there is nowhere else. */
+
+export type EventSink = (event: SystemEvent) => void

@@ -1,0 +1,154 @@
+/**
+ * A mailbox keeps messages in arrival order until the process takes one; it never reorders one sender's messages. It holds
+ * no memory until its first message. A bounded one applies its overflow policy when it is full; DOWN, EXIT and other news
+ * from the kernel are never refused. An unbounded one says so when it grows past its high-water mark.
+ */
+import { Ring } from '#structures/ring'
+import { type Envelope, kinds } from './envelope.ts'
+import { CallError } from './errors.ts'
+import type { Process } from './process.ts'
+
+/** What a full mailbox does: refuse the new message, drop it, drop the oldest for it, or let the sender wait. */
+export type Overflow = 'reject' | 'dropNewest' | 'dropOldest' | 'suspend'
+
+export interface MailboxOptions {
+  /** Messages that may wait; a whole number >= 1. */
+  readonly capacity: number
+  /** Default 'reject'. A refused call rejects with `CallError` 'overload'; a refused cast or send returns false. */
+  readonly overflow?: Overflow
+}
+
+/** The length at which an unbounded mailbox first reports `high_water`; then again at each doubling. */
+const HIGH_WATER_LENGTH = 10_000
+
+interface Waiting {
+  readonly envelope: Envelope
+  readonly admit: (accepted: boolean) => void
+}
+
+export class Mailbox {
+  private readonly options: MailboxOptions | undefined
+  private ring: Ring<Envelope> | null = null
+  private waiting: Ring<Waiting> | null = null
+  private reportAt = HIGH_WATER_LENGTH
+
+  constructor(options?: MailboxOptions) {
+    if (options !== undefined && !(Number.isInteger(options.capacity) && options.capacity >= 1)) {
+      throw new TypeError(
+        `mailbox.capacity must be a whole number of at least 1, got ${String(options.capacity)}. Leave mailbox out for an unbounded one.`,
+      )
+    }
+    this.options = options
+  }
+
+  get length(): number {
+    return this.ring === null ? 0 : this.ring.length
+  }
+
+  /** Takes a message in. False when it was refused; a promise when the sender has to wait for room. */
+  push(envelope: Envelope, owner: Process): boolean | Promise<boolean> {
+    if (this.ring === null) this.ring = new Ring()
+    else if (this.options !== undefined && this.ring.length >= this.options.capacity)
+      return this.overflow(envelope, owner, this.options)
+    else if (this.ring.length >= this.reportAt && this.options === undefined) {
+      this.reportAt *= 2
+      owner.system.emit({
+        type: 'high_water',
+        pid: owner.pid,
+        definition: owner.definition.name,
+        length: this.ring.length,
+      })
+    }
+    this.ring.push(envelope)
+    return true
+  }
+
+  /** Takes in news from the kernel, whatever the bound. */
+  force(envelope: Envelope): void {
+    this.ring ??= new Ring()
+    this.ring.push(envelope)
+  }
+
+  shift(): Envelope | undefined {
+    if (this.ring === null) return undefined
+    const envelope = this.ring.shift()
+    if (this.waiting !== null) this.admitNext(this.waiting)
+    return envelope
+  }
+
+  /** Removes and returns the oldest message for which `test` holds. Linear. */
+  take(test: (envelope: Envelope) => boolean): Envelope | undefined {
+    for (let place = 0; place < this.length; place++) {
+      const envelope = this.ring?.at(place)
+      if (envelope !== undefined && test(envelope)) return this.ring?.removeAt(place)
+    }
+    return undefined
+  }
+
+  /** Makes every waiting message for which `test` holds unseen. Linear. */
+  flush(test: (envelope: Envelope) => boolean): void {
+    for (let place = 0; place < this.length; place++) {
+      const envelope = this.ring?.at(place)
+      if (envelope !== undefined && test(envelope)) envelope.kind = kinds.skip
+    }
+  }
+
+  /** Gives memory back when nothing waits. */
+  shrink(): void {
+    if (this.length === 0) this.ring = null
+  }
+
+  /** The process has ended. Returns how many casts and infos are lost; waiting calls fail through their replies. */
+  close(): number {
+    let lost = 0
+    for (let envelope = this.ring?.shift(); envelope !== undefined; envelope = this.ring?.shift()) {
+      if (envelope.kind === kinds.cast || envelope.kind === kinds.info) lost++
+    }
+    for (let next = this.waiting?.shift(); next !== undefined; next = this.waiting?.shift()) next.admit(false)
+    this.ring = null
+    this.waiting = null
+    return lost
+  }
+
+  private overflow(envelope: Envelope, owner: Process, options: MailboxOptions): boolean | Promise<boolean> {
+    if (options.overflow === 'suspend') {
+      const waiting = (this.waiting ??= new Ring())
+      return new Promise((admit) => waiting.push({ envelope, admit }))
+    }
+    if (options.overflow === 'dropOldest') {
+      const oldest = this.take(isDroppable)
+      if (oldest !== undefined) {
+        this.refuse(oldest, owner, options)
+        this.ring?.push(envelope)
+        return true
+      }
+    }
+    this.refuse(envelope, owner, options)
+    return false
+  }
+
+  private refuse(envelope: Envelope, owner: Process, options: MailboxOptions): void {
+    envelope.from?.fail(
+      new CallError(
+        'overload',
+        `The call "${envelope.op}" to ${owner.label} was refused: its mailbox is full (capacity ${options.capacity}).`,
+      ),
+    )
+    owner.system.deadLetters(owner, 1, 'overflow')
+  }
+
+  private admitNext(waiting: Ring<Waiting>): void {
+    if (this.options === undefined || this.length >= this.options.capacity) return
+    const next = waiting.shift()
+    if (next === undefined) {
+      this.waiting = null
+      return
+    }
+    this.ring?.push(next.envelope)
+    next.admit(true)
+  }
+}
+
+function isDroppable(envelope: Envelope): boolean {
+  return envelope.kind === kinds.call || envelope.kind === kinds.cast || envelope.kind === kinds.info
+}

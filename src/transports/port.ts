@@ -1,0 +1,95 @@
+/**
+ * The transport port: what every transport offers and what it is handed.
+ *
+ * A transport speaks bytes. It frames and unframes messages, checks what its own protocol asks for (HTTP headers, line
+ * lengths) and hands whole JSON texts over; it never parses MCP and never knows who listens. Two shapes cover all five
+ * transports: a *connection* carries many messages both ways (stdio, memory, TCP, WebSocket), an *exchange* is one HTTP
+ * request with the means to answer it.
+ */
+
+/** A way back to the peer for encoded JSON-RPC messages. All methods are safe to call after the peer has gone. */
+export interface Sink {
+  /** False once the peer has gone or `end` was called. */
+  readonly isOpen: boolean
+  /**
+   * Sends one message that is not the last. `eventId` names it on transports with event ids (SSE) and is ignored elsewhere.
+   * Returns false when nothing was sent: the peer has gone, or its unread bytes passed the transport's bound (the transport
+   * then closes the connection itself).
+   */
+  send(message: string, eventId?: string): boolean
+  /** Sends `message`, if given, as the last one and closes. On HTTP a sink that never sent before answers as plain JSON. */
+  end(message?: string, eventId?: string): boolean
+  /**
+   * HTTP only: turns the answer into an SSE stream now, opening with an event that has an id, empty data and, if given,
+   * a `retry` field in milliseconds. Absent on other transports. Spec: MCP 2025-11-25, basic/transports, resumability.
+   */
+  prime?(eventId: string, retryMs?: number): boolean
+  /** Calls `listener` once when the peer has gone (not when `end` was called). */
+  onClose(listener: () => void): void
+}
+
+/** What is known of the other side. */
+export interface Peer {
+  /** The transport's name: 'stdio', 'http', 'memory', ... */
+  readonly transport: string
+  readonly remoteAddress?: string
+}
+
+/** Receives what one connection brings. */
+export interface Receiver {
+  /** One whole message, as text. */
+  message(text: string): void
+  /** The peer will send no more, or the connection broke. Called once. */
+  closed(): void
+}
+
+/** One HTTP request that passed the transport's own checks (method, path, host, origin, size, content type, accept). */
+export interface Exchange {
+  readonly method: 'POST' | 'GET' | 'DELETE'
+  /** The body of a POST, '' otherwise. */
+  readonly body: string
+  readonly sessionId: string | undefined
+  readonly protocolVersion: string | undefined
+  readonly lastEventId: string | undefined
+  /** All headers, lower-cased names. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly peer: Peer
+  /** Adds a header to the answer; only before anything was sent. */
+  setHeader(name: string, value: string): void
+  /** Answers at once with a status and, if given, a JSON body. */
+  reply(status: number, json?: string): void
+  /** The way back for messages: a JSON answer if the first message is also the last (POST only), an SSE stream otherwise. */
+  readonly sink: Sink
+}
+
+/** What a transport calls. Neither function throws. */
+export interface Acceptor {
+  connection(sink: Sink, peer: Peer): Receiver
+  exchange(exchange: Exchange): void
+}
+
+/** A transport that is listening. */
+export interface Listening {
+  /** Where it listens, for people: 'http://127.0.0.1:3000/mcp', 'stdio'. */
+  readonly url: string
+  /** Takes no new connections; those that are open go on. Idle keep-alive connections are closed. */
+  stopAccepting(): void
+  /** Closes everything and resolves when nothing is left open. */
+  close(): Promise<void>
+}
+
+export interface Transport {
+  readonly name: string
+  /** Starts listening. Rejects with a `TransportError` when it cannot. */
+  listen(acceptor: Acceptor): Promise<Listening>
+}
+
+/** A transport could not start. `code` is stable: 'address_in_use', 'address_unavailable', 'permission_denied', 'invalid_option'. */
+export class TransportError extends Error {
+  override readonly name = 'TransportError'
+  readonly code: string
+  constructor(code: string, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
