@@ -5,7 +5,7 @@
  */
 import type { Definition } from './definition.ts'
 import { SupervisorError } from './errors.ts'
-import type { MailboxOptions } from './mailbox.ts'
+import { Mailbox, type MailboxOptions } from './mailbox.ts'
 import type { StartArguments, Via } from './ref.ts'
 
 export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one' | 'simple_one_for_one'
@@ -145,6 +145,7 @@ function checkSpec(spec: ChildSpec): void {
       spec,
     )
   }
+  checkStartOptions(title, spec)
   const backoff = spec.backoff
   if (backoff !== undefined) {
     if (
@@ -158,6 +159,18 @@ function checkSpec(spec: ChildSpec): void {
     ) {
       refuse('invalid_backoff', `${title}backoff`, backoff, '{ min >= 0, max >= min, factor >= 1, jitter 0 to 1 }')
     }
+  }
+}
+
+function checkStartOptions(title: string, spec: ChildSpec): void {
+  const { timeout, mailbox } = spec
+  if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0))
+    refuse('invalid_timeout', `${title}timeout`, timeout, 'milliseconds >= 0 or Infinity')
+  if (mailbox === undefined) return
+  try {
+    new Mailbox(mailbox)
+  } catch (error) {
+    throw new SupervisorError('invalid_mailbox', `${title}${(error as Error).message}`, mailbox)
   }
 }
 

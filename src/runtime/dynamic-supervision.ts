@@ -134,11 +134,15 @@ export class DynamicSupervision implements Supervision {
 
   exited(ref: AnyRef, reason: ExitReason): unknown {
     const child = this.children.get(ref)
-    if (child === undefined) return undefined
-    const { restart } = this.template
+    // Alive: the child only sent an exit signal. To start a second one beside it would be wrong.
+    if (child?.process == null || !child.process.isDead) return undefined
+    const { restart, significant } = this.template
     if (restart === 'permanent' || !isOrderly(reason)) this.report('child_terminated', reason)
     if (restart === 'permanent' || (restart === 'transient' && !isOrderly(reason))) return this.restart(ref, child)
     this.children.delete(ref)
+    const { autoShutdown } = this.flags
+    const isDue = autoShutdown === 'any_significant' || (autoShutdown === 'all_significant' && this.children.size === 0)
+    if (significant && isDue) this.self.stop('shutdown')
     return undefined
   }
 
@@ -183,7 +187,7 @@ export class DynamicSupervision implements Supervision {
   }
 
   private retry(ref: AnyRef): void {
-    this.self.deliver(new Envelope(kinds.cast, 'tryAgain', ref, null))
+    this.self.force(new Envelope(kinds.cast, 'tryAgain', ref, null))
   }
 
   // ---- starting and ending -------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ import type { Process } from './process.ts'
 /** What a full mailbox does: refuse the new message, drop it, drop the oldest for it, or let the sender wait. */
 export type Overflow = 'reject' | 'dropNewest' | 'dropOldest' | 'suspend'
 
+const overflows: readonly Overflow[] = ['reject', 'dropNewest', 'dropOldest', 'suspend']
+
 export interface MailboxOptions {
   /** Messages that may wait; a whole number >= 1. */
   readonly capacity: number
@@ -23,7 +25,8 @@ const HIGH_WATER_LENGTH = 10_000
 
 interface Waiting {
   readonly envelope: Envelope
-  readonly admit: (accepted: boolean) => void
+  /** Tells the sender; null for news from the kernel. */
+  readonly admit: ((accepted: boolean) => void) | null
 }
 
 export class Mailbox {
@@ -37,6 +40,9 @@ export class Mailbox {
       throw new TypeError(
         `mailbox.capacity must be a whole number of at least 1, got ${String(options.capacity)}. Leave mailbox out for an unbounded one.`,
       )
+    }
+    if (options?.overflow !== undefined && !overflows.includes(options.overflow)) {
+      throw new TypeError(`mailbox.overflow must be one of ${overflows.join(', ')}, got ${String(options.overflow)}.`)
     }
     this.options = options
   }
@@ -63,8 +69,12 @@ export class Mailbox {
     return true
   }
 
-  /** Takes in news from the kernel, whatever the bound. */
+  /** Takes in news from the kernel, whatever the bound; behind senders that wait, whose end it may tell of. */
   force(envelope: Envelope): void {
+    if (this.waiting !== null) {
+      this.waiting.push({ envelope, admit: null })
+      return
+    }
     this.ring ??= new Ring()
     this.ring.push(envelope)
   }
@@ -76,19 +86,14 @@ export class Mailbox {
     return envelope
   }
 
-  /** Removes and returns the oldest message for which `test` holds. Linear. */
-  take(test: (envelope: Envelope) => boolean): Envelope | undefined {
-    for (let place = 0; place < this.length; place++) {
-      const envelope = this.ring?.at(place)
-      if (envelope !== undefined && test(envelope)) return this.ring?.removeAt(place)
-    }
-    return undefined
-  }
-
-  /** Makes every waiting message for which `test` holds unseen. Linear. */
+  /** Makes every message for which `test` holds unseen. Linear. */
   flush(test: (envelope: Envelope) => boolean): void {
     for (let place = 0; place < this.length; place++) {
       const envelope = this.ring?.at(place)
+      if (envelope !== undefined && test(envelope)) envelope.kind = kinds.skip
+    }
+    for (let place = 0; place < (this.waiting?.length ?? 0); place++) {
+      const envelope = this.waiting?.at(place)?.envelope
       if (envelope !== undefined && test(envelope)) envelope.kind = kinds.skip
     }
   }
@@ -104,7 +109,7 @@ export class Mailbox {
     for (let envelope = this.ring?.shift(); envelope !== undefined; envelope = this.ring?.shift()) {
       if (envelope.kind === kinds.cast || envelope.kind === kinds.info) lost++
     }
-    for (let next = this.waiting?.shift(); next !== undefined; next = this.waiting?.shift()) next.admit(false)
+    for (let next = this.waiting?.shift(); next !== undefined; next = this.waiting?.shift()) next.admit?.(false)
     this.ring = null
     this.waiting = null
     return lost
@@ -116,7 +121,7 @@ export class Mailbox {
       return new Promise((admit) => waiting.push({ envelope, admit }))
     }
     if (options.overflow === 'dropOldest') {
-      const oldest = this.take(isDroppable)
+      const oldest = this.takeDroppable()
       if (oldest !== undefined) {
         this.refuse(oldest, owner, options)
         this.ring?.push(envelope)
@@ -138,14 +143,24 @@ export class Mailbox {
   }
 
   private admitNext(waiting: Ring<Waiting>): void {
-    if (this.options === undefined || this.length >= this.options.capacity) return
-    const next = waiting.shift()
-    if (next === undefined) {
-      this.waiting = null
-      return
+    if (this.options === undefined) return
+    // News has no weight: it goes in with the message before it, so that it is not held back by a bound.
+    while (this.length < this.options.capacity || waiting.at(0)?.admit === null) {
+      const next = waiting.shift()
+      if (next === undefined) break
+      this.ring?.push(next.envelope)
+      next.admit?.(true)
     }
-    this.ring?.push(next.envelope)
-    next.admit(true)
+    if (waiting.length === 0) this.waiting = null
+  }
+
+  /** Removes and returns the oldest message that is not news from the kernel. Linear only when news comes first. */
+  private takeDroppable(): Envelope | undefined {
+    for (let place = 0; place < this.length; place++) {
+      const envelope = this.ring?.at(place)
+      if (envelope !== undefined && isDroppable(envelope)) return this.ring?.removeAt(place)
+    }
+    return undefined
   }
 }
 

@@ -8,6 +8,8 @@ import type { Process } from './process.ts'
 
 export class NameTable {
   private readonly entries = new Map<unknown, Process>()
+  /** What registrars said beside the name; most say nothing. */
+  private values: Map<unknown, unknown> | null = null
 
   get size(): number {
     return this.entries.size
@@ -21,11 +23,15 @@ export class NameTable {
     return this.entries.keys()
   }
 
-  /** Gives `key` to `process`. Throws `RegistryError` 'already_registered' when another live process has it. */
-  register(key: unknown, process: Process): void {
+  /** The value that was registered with `key`. */
+  valueOf(key: unknown): unknown {
+    return this.values?.get(key)
+  }
+
+  /** Gives `key` to `process`, with a value for readers. Throws `RegistryError` 'already_registered' when another live process has it. */
+  register(key: unknown, process: Process, value?: unknown): void {
     const holder = this.entries.get(key)
-    if (holder === process) return
-    if (holder !== undefined) {
+    if (holder !== undefined && holder !== process) {
       throw new RegistryError(
         'already_registered',
         `The name ${String(key)} is taken by ${holder.label}. End that process first, or use another name.`,
@@ -34,20 +40,29 @@ export class NameTable {
     }
     if (process.isDead)
       throw new RegistryError('noproc', `The name ${String(key)} cannot be given to ${process.label}: it has ended.`)
-    this.entries.set(key, process)
-    process.addName(this, key)
+    if (holder === undefined) {
+      this.entries.set(key, process)
+      process.addName(this, key)
+    }
+    if (value !== undefined) {
+      this.values ??= new Map()
+      this.values.set(key, value)
+    } else this.values?.delete(key)
   }
 
   unregister(key: unknown): void {
     const holder = this.entries.get(key)
     if (holder === undefined) return
     this.entries.delete(key)
+    this.values?.delete(key)
     holder.removeName(this, key)
   }
 
   /** Called by a process that ends. */
   release(key: unknown, process: Process): void {
-    if (this.entries.get(key) === process) this.entries.delete(key)
+    if (this.entries.get(key) !== process) return
+    this.entries.delete(key)
+    this.values?.delete(key)
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * A process: one mailbox, one state, one definition, and the bonds to others (links, monitors, a parent). It handles one
- * message at a time; while a handler waits for a promise the process waits too, and serves control requests alone.
+ * message at a time; while a handler waits for a promise the process waits too. An exit signal that is not trapped ends it
+ * even then: what the handler still returns is dropped.
  *
  * Two queues feed it. *Control requests* (suspend, code change, a supervisor's shutdown) come first, so they work however
  * long the mailbox is. *Messages* come in order, DOWN and EXIT among them, so the news of a process's end never overtakes
@@ -121,7 +122,7 @@ export class Process {
 
   link(target: Target): void {
     const other = this.system.resolve(target)
-    if (other === this) return
+    if (other === this || this.isDead) return
     if (other === undefined) this.receiveExit(null, this.system.refOf(target), 'noproc')
     else this.bond(other)
   }
@@ -136,6 +137,7 @@ export class Process {
   monitor(target: Target): number {
     const other = this.system.resolve(target)
     const monitor = new Monitor(this.system.nextMonitorId(), other ?? null, this, null)
+    if (this.isDead) return monitor.id
     this.monitors ??= new Map()
     this.monitors.set(monitor.id, monitor)
     if (other === undefined) this.receiveDown(monitor, this.system.refOf(target), 'noproc')
@@ -164,6 +166,10 @@ export class Process {
       this.timers?.delete(timer)
       this.deliver(new Envelope(kinds.info, '', message, null))
     })
+    if (this.isDead) {
+      this.system.timers.cancel(timer)
+      return timer
+    }
     this.timers ??= new Set()
     this.timers.add(timer)
     return timer
@@ -182,6 +188,7 @@ export class Process {
   }
 
   continueWith(op: string, arg?: unknown): void {
+    if (this.isDead) return
     this.continues ??= []
     this.continues.push({ op, arg })
     if (this.current === null && !(this.bits & blocked)) this.wake()
@@ -275,7 +282,7 @@ export class Process {
   }
 
   private begun(state: unknown): Started {
-    if (this.isDead) return this.startFailure('stopped', 'killed')
+    if (this.isDead) return this.startFailure('stopped', this.stopping?.reason)
     if (state === ignore) {
       this.detachFromParent()
       this.finish('normal')
@@ -292,9 +299,8 @@ export class Process {
     // A failed start leaves no EXIT message with the starter, and its name is free before the starter knows.
     this.detachFromParent()
     this.finish(error)
-    return error instanceof StartError && error.code === 'failed_to_start_child'
-      ? error
-      : this.startFailure('init', error)
+    const isOwnError = this.definition.type === 'supervisor' && error instanceof StartError
+    return isOwnError && error.code === 'failed_to_start_child' ? error : this.startFailure('init', error)
   }
 
   /** Ends a start that took too long. */
@@ -326,6 +332,12 @@ export class Process {
     return accepted
   }
 
+  /** Puts news from the kernel into the mailbox, behind what waits there; no bound refuses it. */
+  force(envelope: Envelope): void {
+    this.mailbox.force(envelope)
+    this.wake()
+  }
+
   /** Runs `control` between two messages, ahead of those that wait. */
   control(control: Control): void {
     this.controls ??= new Ring()
@@ -347,7 +359,7 @@ export class Process {
     let handled = 0
     try {
       while (handled < budget && (this.bits & blocked) === 0) {
-        if (this.continues !== null) {
+        if (this.continues !== null && (this.bits & bits.suspended) === 0) {
           const next = this.continues.shift()
           if (this.continues.length === 0) this.continues = null
           if (next === undefined) continue
@@ -384,8 +396,8 @@ export class Process {
   }
 
   private get hasWork(): boolean {
-    if (this.continues !== null || this.controls !== null) return true
-    return this.mailbox.length > 0 && (this.bits & bits.suspended) === 0
+    if (this.controls !== null) return true
+    return (this.continues !== null || this.mailbox.length > 0) && (this.bits & bits.suspended) === 0
   }
 
   /** Takes what a handler returned: waits for a promise, replies, stops. */
@@ -482,8 +494,7 @@ export class Process {
 
   private receiveDown(monitor: Monitor, ref: AnyRef, reason: ExitReason): void {
     monitor.envelope = new Envelope(kinds.down, '', { type: 'DOWN', monitor: monitor.id, ref, reason }, null)
-    this.mailbox.force(monitor.envelope)
-    this.wake()
+    this.force(monitor.envelope)
   }
 
   // ---- exit signals --------------------------------------------------------------------------------------------------
@@ -499,10 +510,7 @@ export class Process {
     } else if (this.isTrapping) {
       if (sender !== null && sender === this.parent) this.control((process) => process.stop(reason))
       else if (this.bits & (bits.terminating | bits.dead)) return
-      else {
-        this.mailbox.force(new Envelope(kinds.exit, '', { type: 'EXIT', ref, reason }, null))
-        this.wake()
-      }
+      else this.force(new Envelope(kinds.exit, '', { type: 'EXIT', ref, reason }, null))
     } else if (reason !== 'normal' || sender === this) {
       this.finish(reason)
     }
@@ -542,7 +550,7 @@ export class Process {
     const message = describeEnvelope(this.current)
     this.bits |= bits.dead
     this.ref.detach(reason)
-    this.system.remove(this)
+    this.system.remove(this, reason)
     if (this.names !== null) for (const { table, key } of this.names) table.release(key, this)
     if (this.timers !== null) for (const timer of this.timers) this.system.timers.cancel(timer)
     if (this.monitors !== null) for (const monitor of this.monitors.values()) monitor.target?.unwatch(monitor)
@@ -582,14 +590,17 @@ export class Process {
     this.current = null
     this.state = undefined
     this.parent = null
+    if (this.bits & bits.starting) this.stopping = { reason }
     this.system.flushSignals()
   }
 
   suspend(): void {
     this.bits |= bits.suspended
     // A stop that waits in the mailbox would wait for ever: a suspended process takes control requests alone.
-    const stop = this.mailbox.take((envelope) => envelope.kind === kinds.stop)
-    if (stop !== undefined) this.control((process) => process.stop(stop.arg))
+    this.mailbox.flush((envelope) => {
+      if (envelope.kind === kinds.stop) this.control((process) => process.stop(envelope.arg))
+      return envelope.kind === kinds.stop
+    })
   }
 
   resumeMessages(): void {

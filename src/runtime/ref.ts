@@ -334,9 +334,6 @@ function stopProcess(server: Process, reason: ExitReason, timeoutMs: number): Pr
             )
           })
     if (server.isSuspended) server.control((process) => process.stop(reason))
-    else {
-      server.mailbox.force(new Envelope(kinds.stop, 'stop', reason, null))
-      server.wake()
-    }
+    else server.force(new Envelope(kinds.stop, 'stop', reason, null))
   })
 }

@@ -12,7 +12,8 @@ import type { Definition } from './definition.ts'
 import type { Envelope } from './envelope.ts'
 import { CallError, RegistryError } from './errors.ts'
 import { NameTable } from './names.ts'
-import type { Process } from './process.ts'
+import type { Monitor, Process } from './process.ts'
+import type { ExitReason } from './reasons.ts'
 import { AnyRef, locate, type Names, type Ref, type Target } from './ref.ts'
 
 export interface RegistryOptions {
@@ -55,47 +56,86 @@ export function defineRegistry(options: RegistryOptions): RegistryDefinition {
   return new Registry(options.name ?? 'registry', options.keys === 'unique')
 }
 
-/** Processes by key; a process's entries go when it ends, before anybody learns of it. */
-class Directory {
-  readonly isUnique: boolean
-  readonly names = new NameTable()
-  private readonly byKey = new Map<unknown, Map<Process, unknown>>()
-  size = 0
+/** What a registry keeps; a process's entries go when it ends. */
+interface Directory {
+  /** The names of unique keys; null for duplicate ones. */
+  readonly names: NameTable | null
+  readonly size: number
+  add(key: unknown, process: Process, value: unknown): void
+  /** Takes one process out; undefined stands for all. */
+  remove(key: unknown, process: Process | undefined): void
+  entries(key: unknown): Entry[]
+  clear(): void
+}
 
-  constructor(isUnique: boolean) {
-    this.isUnique = isUnique
+/** A table of names and no more, so that a process started with `name: via(registry, key)` is found here too. */
+class UniqueDirectory implements Directory {
+  readonly names = new NameTable()
+
+  get size(): number {
+    return this.names.size
   }
 
   add(key: unknown, process: Process, value: unknown): void {
+    this.names.register(key, process, value)
+  }
+
+  remove(key: unknown, process: Process | undefined): void {
+    if (process === undefined || this.names.whereis(key) === process) this.names.unregister(key)
+  }
+
+  clear(): void {
+    for (const key of [...this.names.keys()]) this.names.unregister(key)
+  }
+
+  entries(key: unknown): Entry[] {
+    const process = this.names.whereis(key)
+    return process === undefined ? [] : [entryOf(process, this.names.valueOf(key))]
+  }
+}
+
+class DuplicateDirectory implements Directory {
+  readonly names = null
+  private readonly byKey = new Map<unknown, Map<Process, { readonly value: unknown; readonly monitor: Monitor }>>()
+  size = 0
+
+  add(key: unknown, process: Process, value: unknown): void {
     if (process.isDead) throw new RegistryError('noproc', `register: ${process.label} has ended.`)
-    if (this.isUnique) this.names.register(key, process)
-    const holders = this.byKey.get(key) ?? new Map<Process, unknown>()
-    if (!holders.has(process)) {
-      this.size++
-      process.observe(() => this.remove(key, process))
-    }
-    holders.set(process, value)
+    const holders = this.byKey.get(key) ?? new Map<Process, { value: unknown; monitor: Monitor }>()
+    const held = holders.get(process)
+    if (held === undefined) this.size++
+    holders.set(process, { value, monitor: held?.monitor ?? process.observe(() => this.remove(key, process)) })
     this.byKey.set(key, holders)
   }
 
-  remove(key: unknown, process?: Process): void {
+  remove(key: unknown, process: Process | undefined): void {
     const holders = this.byKey.get(key)
     if (holders === undefined) return
     for (const holder of process === undefined ? [...holders.keys()] : [process]) {
-      if (!holders.delete(holder)) continue
+      const held = holders.get(holder)
+      if (held === undefined) continue
+      holders.delete(holder)
+      holder.unwatch(held.monitor)
       this.size--
-      if (this.isUnique && this.names.whereis(key) === holder) this.names.unregister(key)
     }
     if (holders.size === 0) this.byKey.delete(key)
   }
 
+  clear(): void {
+    for (const key of [...this.byKey.keys()]) this.remove(key, undefined)
+  }
+
   entries(key: unknown): Entry[] {
     const found: Entry[] = []
-    // AnyRef implements Ref without its types.
-    for (const [process, value] of this.byKey.get(key) ?? [])
-      if (!process.isDead) found.push({ ref: process.ref as unknown as Ref, value })
+    for (const [process, { value }] of this.byKey.get(key) ?? [])
+      if (!process.isDead) found.push(entryOf(process, value))
     return found
   }
+}
+
+function entryOf(process: Process, value: unknown): Entry {
+  // AnyRef implements Ref without its types.
+  return { ref: process.ref as unknown as Ref, value }
 }
 
 class Registry implements Definition {
@@ -111,8 +151,7 @@ class Registry implements Definition {
   }
 
   init(_arg: unknown, process: Process): Directory {
-    const directory = (process.ref as RegistryAddress).directory
-    return directory
+    return (process.ref as RegistryAddress).directory
   }
 
   handle(process: Process, envelope: Envelope): unknown {
@@ -130,7 +169,7 @@ class Registry implements Definition {
   }
 
   createRef(process: Process): AnyRef {
-    return new RegistryAddress(process, new Directory(this.isUnique))
+    return new RegistryAddress(process, this.isUnique ? new UniqueDirectory() : new DuplicateDirectory())
   }
 }
 
@@ -142,8 +181,18 @@ class RegistryAddress extends AnyRef implements Names {
     this.directory = directory
   }
 
+  /** A registry takes its names with it: who looks for one now finds nobody, not a stale answer. */
+  override detach(reason: ExitReason): void {
+    super.detach(reason)
+    this.directory.clear()
+  }
+
   get table(): NameTable {
-    return this.directory.names
+    const { names } = this.directory
+    if (names !== null) return names
+    throw new TypeError(
+      `via: the registry ${this.pid} has duplicate keys, so a key names no one process. Use dispatch, or a registry with unique keys.`,
+    )
   }
 
   get size(): number {
@@ -159,11 +208,14 @@ class RegistryAddress extends AnyRef implements Names {
   }
 
   async unregister(key: unknown, target?: Target): Promise<void> {
-    this.directory.remove(key, target === undefined ? undefined : locate(target))
+    const process = target === undefined ? undefined : locate(target)
+    // One that has ended has no entry left; without this its ref would stand for all.
+    if (target === undefined || process !== undefined) this.directory.remove(key, process)
   }
 
   lookup(key: unknown): Ref | undefined | Entry[] {
-    return this.directory.isUnique ? this.directory.entries(key)[0]?.ref : this.entries(key)
+    const entries = this.entries(key)
+    return this.directory.names === null ? entries : entries[0]?.ref
   }
 
   entries(key: unknown): Entry[] {

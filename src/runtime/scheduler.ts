@@ -28,6 +28,11 @@ export interface SchedulerOptions {
   readonly turnMs?: number
 }
 
+/** Resolves when all microtasks that are due, and those they cause, have run. For simulations. */
+export function afterMicrotasks(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 /** Creates the scheduler that `createSystem` uses unless it is given another. */
 export function createScheduler(options: SchedulerOptions = {}): Scheduler {
   const messagesPerTurn = options.messagesPerTurn ?? 1_024

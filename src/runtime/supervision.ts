@@ -167,7 +167,8 @@ export class StaticSupervision implements Supervision {
 
   exited(ref: AnyRef, reason: ExitReason): unknown {
     const child = this.children.find((one) => one.process?.ref === ref)
-    if (child === undefined) return undefined
+    // Alive: the child only sent an exit signal. To start a second one beside it would be wrong.
+    if (child?.process == null || !child.process.isDead) return undefined
     child.process = null
     const { restart, significant } = child.spec
     if (restart === 'permanent' || !isOrderly(reason)) this.report('child_terminated', child, reason)
@@ -204,9 +205,7 @@ export class StaticSupervision implements Supervision {
     const delayMs = backoffDelayMs(child.spec.backoff, child.attempts++, this.self.random())
     child.isRestarting = true
     return then(this.endGroup(child), () => {
-      child.timer = this.self.system.timers.start(delayMs, () =>
-        this.self.deliver(new Envelope(kinds.cast, 'tryAgain', child, null)),
-      )
+      child.timer = this.self.system.timers.start(delayMs, () => this.sendTryAgain(child))
     })
   }
 
@@ -255,7 +254,11 @@ export class StaticSupervision implements Supervision {
 
   private retry(child: Child): void {
     child.isRestarting = true
-    this.self.deliver(new Envelope(kinds.cast, 'tryAgain', child, null))
+    this.sendTryAgain(child)
+  }
+
+  private sendTryAgain(child: Child): void {
+    this.self.force(new Envelope(kinds.cast, 'tryAgain', child, null))
   }
 
   // ---- starting and ending -------------------------------------------------------------------------------------------

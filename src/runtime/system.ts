@@ -16,7 +16,7 @@ import { Mailbox } from './mailbox.ts'
 import { NameTable } from './names.ts'
 import { Process, type Started } from './process.ts'
 import { type Random, realRandom } from './random.ts'
-import type { ExitReason } from './reasons.ts'
+import { describeReason, type ExitReason } from './reasons.ts'
 import {
   type AnyRef,
   locate,
@@ -67,6 +67,7 @@ export class System {
   private lastNumber = 0
   private lastMonitorId = 0
   private isStopping = false
+  private hasBadSink = false
 
   constructor(options: SystemOptions) {
     this.clock = options.clock ?? realClock
@@ -118,7 +119,7 @@ export class System {
   async stop(): Promise<void> {
     this.isStopping = true
     try {
-      const roots = [...this.live.values()].filter((process) => process.parent === null).reverse()
+      const roots = [...this.live.values()].filter(({ parent }) => parent === null || parent.isDead).reverse()
       for (const root of roots) {
         if (root.isDead) continue
         const timeout = root.definition.type === 'supervisor' ? Number.POSITIVE_INFINITY : STOP_TIMEOUT_MS
@@ -137,13 +138,20 @@ export class System {
 
   // ---- for the rest of the runtime -----------------------------------------------------------------------------------
 
-  /** Starts a process under `parent`, linked to it. Answers at once unless `init` is asynchronous. */
+  /**
+   * Starts a process under `parent`, linked to it. Answers at once unless `init` is asynchronous. What a dead incarnation
+   * still tries to start, in a handler that outlived it, is refused: nobody would ever end it.
+   */
   spawn(
     parent: Process | null,
     definition: Definition,
     arg: unknown,
     options?: StartOptions,
   ): Started | Promise<Started> {
+    if (parent?.isDead) {
+      const sentence = `${definition.name} did not start: ${parent.label}, which was to be its parent, has ended.`
+      return new StartError('stopped', sentence, 'noproc')
+    }
     const process = new Process(this, ++this.lastNumber, definition, parent, new Mailbox(options?.mailbox))
     this.live.set(process.number, process)
     if (options?.name !== undefined) {
@@ -222,12 +230,23 @@ export class System {
     this.scheduler.request(this.turn, this.handled)
   }
 
-  remove(process: Process): void {
+  /** A process has ended. The reason is for simulations, which note it. */
+  remove(process: Process, _reason: ExitReason): void {
     this.live.delete(process.number)
   }
 
+  /** Hands an event to the sink. A sink that throws must not stop a process half-way through its end. */
   emit(event: SystemEvent): void {
-    this.events?.(event)
+    if (this.events === null) return
+    try {
+      this.events(event)
+    } catch (error) {
+      if (this.hasBadSink) return
+      this.hasBadSink = true
+      process.emitWarning(
+        `The events sink of the system ${this.name} threw on a "${event.type}" event: ${describeReason(error)}. Further faults of it are not reported.`,
+      )
+    }
   }
 
   deadLetters(process: Process, count: number, why: 'noproc' | 'exit' | 'overflow'): void {

@@ -52,7 +52,10 @@ export function task<T>(
     if (!(started instanceof Process)) {
       return reject(started instanceof StartError ? started : new Error('The task did not start.'))
     }
+    // A link would spare the task when its owner ends normally.
+    const watch = parent?.observe(() => started.finish('shutdown'))
     started.observe((reason) => {
+      if (watch !== undefined) parent?.unwatch(watch)
       if (reason !== 'normal')
         reject(new Error(`The task ended before it was done: ${describeReason(reason)}.`, { cause: reason }))
     })

@@ -36,7 +36,10 @@ export class Timers {
     return this.heap.length
   }
 
+  /** Calls `callback` once after `delayMs`; `Infinity` is never. Throws a `TypeError` for what is not a number. */
   start(delayMs: number, callback: () => void): Timer {
+    if (typeof delayMs !== 'number' || Number.isNaN(delayMs))
+      throw new TypeError(`A delay must be a number of milliseconds, got ${String(delayMs)}.`)
     const timer = new Timer(this.clock.now() + Math.max(delayMs, 0), this.sequence++, callback)
     timer.place = this.heap.length
     this.heap.push(timer)

@@ -1,0 +1,70 @@
+/**
+ * A catalog registry is the one writer of one kind's table: tools, resources (with their templates), or prompts. Requests
+ * read the table without asking; a change goes through this process, which then has the sessions told that the list changed.
+ *
+ *     register(services, 'tools', tool)       // puts or replaces
+ *     unregister(services, 'tools', 'forecast')
+ */
+import type { Catalog } from '#features/catalog'
+import type { Prompt } from '#features/prompt'
+import type { Resource, ResourceTemplate } from '#features/resource'
+import type { Tool } from '#features/tool'
+import { type ChildSpec, child, defineActor, via } from '#runtime'
+import type { Services } from './services.ts'
+import { listChanged } from './subscriptions.ts'
+
+/** The lists that clients are told about. */
+export type List = 'tools' | 'resources' | 'prompts'
+export type Feature = Tool | Resource | ResourceTemplate | Prompt
+
+interface State {
+  readonly list: List
+  readonly services: Services
+}
+
+export const CatalogRegistry = defineActor({
+  name: 'catalog-registry',
+  init: (arg: { services: Services; list: List }): State => arg,
+  cast: {
+    put: ({ services, list }, feature: Feature) => {
+      put(services.catalog, feature)
+      listChanged(services, list)
+    },
+    remove: ({ services, list }, { table, key }: { table: keyof Tables; key: string }) => {
+      if (services.catalog[table].remove(key)) listChanged(services, list)
+    },
+  },
+})
+
+type Tables = Pick<Catalog, 'tools' | 'resources' | 'templates' | 'prompts'>
+
+const listOf = { tool: 'tools', resource: 'resources', template: 'resources', prompt: 'prompts' } as const
+
+/** Puts a feature into a table; for a catalog that nobody serves yet. */
+export function put(catalog: Catalog, feature: Feature): void {
+  if (feature.kind === 'tool') catalog.tools.put(feature)
+  else if (feature.kind === 'resource') catalog.resources.put(feature)
+  else if (feature.kind === 'template') catalog.templates.put(feature)
+  else catalog.prompts.put(feature)
+}
+
+/** Puts or replaces a feature of a live server. */
+export function register(services: Services, feature: Feature): void {
+  via<typeof CatalogRegistry>(services.names, listOf[feature.kind]).cast('put', feature)
+}
+
+/** Removes a feature of a live server. */
+export function unregister(services: Services, table: keyof Tables, key: string): void {
+  via<typeof CatalogRegistry>(services.names, table === 'templates' ? 'resources' : table).cast('remove', {
+    table,
+    key,
+  })
+}
+
+export function catalogRegistryChild(services: Services, list: List): ChildSpec {
+  return child(
+    CatalogRegistry,
+    { services, list },
+    { id: `${list.slice(0, -1)}-registry`, name: via(services.names, list) },
+  )
+}

@@ -1,0 +1,56 @@
+/**
+ * The way of a connection (stdio, memory) to its session: one session per connection, opened when the connection is. What
+ * arrives before the session is there waits, up to a bound.
+ */
+import { decode, ErrorCode, encodeError, type Message } from '#protocol'
+import { type Ref, via } from '#runtime'
+import type { Peer, Receiver, Sink } from '#transports/port'
+import type { Services } from './services.ts'
+import { receive, type Session } from './session.ts'
+import { openSession } from './session-manager.ts'
+
+/** Messages that may wait for their session; more closes the connection. */
+const WAITING_MAX = 10_000
+
+/** Opens a session for a connection. `ended` is called when the connection and its session are over. */
+export function openConnection(services: Services, sink: Sink, peer: Peer, ended: () => void): Receiver {
+  let waiting: (Message | Message[])[] | null = []
+  let session: Ref<typeof Session> | null = null
+  let isClosed = false
+
+  const over = (): void => {
+    waiting = null
+    sink.end()
+    ended()
+  }
+
+  void openSession(services, { transport: peer.transport, connection: sink }).then((opened) => {
+    if ('refused' in opened) {
+      sink.send(
+        encodeError(null, {
+          code: ErrorCode.InternalError,
+          message: `The server opens no session now (${opened.refused}).`,
+        }),
+      )
+      return over()
+    }
+    session = via<typeof Session>(services.sessions, opened.id)
+    void opened.tree.down.then(over)
+    for (const message of waiting ?? []) receive(session, message, sink)
+    waiting = null
+    if (isClosed) session.cast('closed')
+  })
+
+  return {
+    message(text) {
+      const message = decode(text)
+      if (session !== null) receive(session, message, sink)
+      else if (waiting !== null && waiting.length < WAITING_MAX) waiting.push(message)
+      else sink.end()
+    },
+    closed() {
+      isClosed = true
+      session?.cast('closed')
+    },
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * A listener owns one transport: it opens it when it starts, hands what arrives to the doors, and closes it when it ends. On a
+ * shutdown it drains first: no new sessions, and what is in flight is finished or answered with an error in time.
+ */
+import { ErrorCode, encodeError } from '#protocol'
+import { type ChildSpec, child, defineActor, isShutdown, type Self, via } from '#runtime'
+import type { Listening, Transport } from '#transports/port'
+import { openConnection } from './connection-door.ts'
+import { routeExchange } from './http-door.ts'
+import type { Services } from './services.ts'
+import type { Session } from './session.ts'
+
+export interface ListenerArg {
+  readonly services: Services
+  readonly transport: Transport
+}
+
+interface State extends ListenerArg {
+  readonly listening: Listening
+}
+
+/** Milliseconds beyond the drain that a listener may take to close. */
+const CLOSE_MS = 5_000
+/** Milliseconds that sessions are given to answer what was left after the drain. */
+const ABANDON_MS = 1_000
+
+export const Listener = defineActor({
+  name: 'listener',
+  trapExits: true,
+  init: async ({ services, transport }: ListenerArg, self: Self<never>): Promise<State> => {
+    services.status.isDraining = false
+    const listening = await transport.listen({
+      connection: (sink, peer) => {
+        services.counters.add('connections', 1, peer.transport)
+        return openConnection(services, sink, peer, () => self.ref.cast('connectionEnded'))
+      },
+      exchange: (exchange) => {
+        try {
+          routeExchange(services, exchange)
+        } catch (error) {
+          services.report({ type: 'stray_fault', how: 'uncaught_exception', error })
+          exchange.reply(500, encodeError(null, { code: ErrorCode.InternalError, message: 'Internal error.' }))
+        }
+      },
+    })
+    services.report({ type: 'listening', transport: transport.name, url: listening.url })
+    return { services, transport, listening }
+  },
+  call: {
+    url: (state) => state.listening.url,
+  },
+  cast: {
+    /** Standard input has ended, and with it the one connection that this transport will ever have. */
+    connectionEnded: (state, _arg: undefined, self: Self<State>) => {
+      if (state.transport.name === 'stdio') self.stop()
+    },
+  },
+  terminate: async (state, reason) => {
+    state.listening.stopAccepting()
+    if (isShutdown(reason)) await drain(state)
+    await state.listening.close()
+  },
+})
+
+/** Lets every session finish what it has in flight, within the drain time. */
+async function drain({ services, transport }: State): Promise<void> {
+  services.status.isDraining = true
+  const { drainMs } = services.limits
+  const ids = [...services.sessions.keys()]
+  services.report({
+    type: 'draining',
+    transport: transport.name,
+    sessions: ids.length,
+  })
+  await Promise.all(
+    ids.map(async (id) => {
+      const session = via<typeof Session>(services.sessions, id)
+      try {
+        await session.call('quiesce', undefined, { timeout: drainMs })
+      } catch {
+        // Out of time, or it ended meanwhile: what is left of it is answered with an error.
+        await session.call('abandon', undefined, { timeout: ABANDON_MS }).catch(() => undefined)
+      }
+    }),
+  )
+}
+
+export function listenerChild(
+  services: Services,
+  transport: Transport,
+  options: { readonly isSole: boolean },
+): ChildSpec {
+  // Alone, a standard input that has ended means that nobody is left to serve.
+  const ends = transport.name === 'stdio' && options.isSole
+  return child(
+    Listener,
+    { services, transport },
+    {
+      id: transport.name,
+      restart: transport.name === 'stdio' ? 'transient' : 'permanent',
+      significant: ends,
+      shutdown: services.limits.drainMs + CLOSE_MS,
+      name: via(services.names, `listener:${transport.name}`),
+    },
+  )
+}

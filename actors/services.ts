@@ -1,0 +1,56 @@
+/**
+ * What every process of a server is handed: the tables it may read, the names it may write to, the limits it must keep. One
+ * record per application, made when the tree starts; nothing in it is global.
+ */
+import type { Catalog } from '#features/catalog'
+import type { Report } from '#observability/report'
+import type { Implementation, Revision, ServerCapabilities } from '#protocol'
+import type { NameTable, Ref } from '#runtime'
+import type { EventStore, SessionStore } from '#storage/port'
+import type { Counters } from '#structures/counters'
+import type { Sink } from '#transports/port'
+
+export interface Limits {
+  /** Sessions that may be open at once. */
+  readonly sessionsMax: number
+  /** Milliseconds without a request or an open stream after which a session over HTTP ends. */
+  readonly sessionIdleMs: number
+  /** Requests of one session that may be in flight at once. */
+  readonly requestsMax: number
+  /** Items on one page of a list. */
+  readonly pageSize: number
+  /** Milliseconds that prompts, resources and completions may take; a tool has its own `timeout`. */
+  readonly requestTimeoutMs: number
+  /** Milliseconds that a client may take to answer sampling, elicitation or roots. */
+  readonly askTimeoutMs: number
+  /** Milliseconds that requests in flight are given when the server stops. */
+  readonly drainMs: number
+}
+
+export interface OpenSession {
+  readonly id: string
+  /** The sink of its connection; null over HTTP. */
+  readonly connection: Sink | null
+}
+
+export interface Services {
+  readonly info: Implementation
+  readonly instructions: string | undefined
+  readonly catalog: Catalog
+  readonly revisions: readonly Revision[]
+  /** What the server announces, as its catalog stands now. */
+  readonly capabilities: () => ServerCapabilities
+  readonly limits: Limits
+  /** Processes of the application by role: 'session-manager', 'subscriptions', 'sessions', ... */
+  readonly names: NameTable
+  /** Session processes by session id. */
+  readonly sessions: NameTable
+  /** The open sessions by the supervisor of each; written by the session manager, kept over its restarts. */
+  readonly open: Map<Ref, OpenSession>
+  readonly records: SessionStore
+  readonly events: EventStore
+  readonly counters: Counters
+  readonly report: Report
+  /** How the application stands: listeners write `isDraining`, whoever started it `isOver`. */
+  readonly status: { isDraining: boolean; isOver: boolean }
+}

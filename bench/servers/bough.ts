@@ -1,0 +1,13 @@
+// The echo tool on bough, as a user would write it: `--stdio`, or `--http <port>`.
+import { createServer, serve } from 'bough'
+
+const server = createServer({ name: 'echo', version: '1.0.0' })
+server.tool('echo', {
+  description: 'Returns the text it got',
+  input: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] },
+  run: (args) => (args as { text: string }).text,
+})
+
+const [mode, port] = process.argv.slice(2)
+const app = await serve(server, mode === '--http' ? { http: { port: Number(port) } } : { stdio: true })
+process.once('SIGTERM', () => void app.stop().then(() => process.exit(0)))

@@ -1,0 +1,62 @@
+/** The command line of the everything server, as a value. */
+import { parseArgs } from 'node:util'
+
+export type CommandLine =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'wrong'; readonly sentence: string }
+  | {
+      readonly kind: 'serve'
+      readonly http: HostAndPort | undefined
+      readonly stdio: boolean
+      readonly manyTools: boolean
+    }
+
+export interface HostAndPort {
+  readonly host: string
+  readonly port: number
+}
+
+export const help = `The everything server: one of each feature, for tests from outside.
+
+  npm run everything -- --http <host:port>     streamable HTTP at /mcp; port 0 takes any free one
+  npm run everything -- --stdio                standard input and output (npm itself must be silent: npm run -s)
+
+  --http <host:port>   serve over HTTP, such as --http 127.0.0.1:3901
+  --stdio              serve over standard input and output; both may be given
+  --many-tools         add tools until the list takes several pages of at most 50
+  --help               this text
+`
+
+/** Reads the arguments that follow the program's name. Never throws. */
+export function readCommandLine(args: readonly string[]): CommandLine {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        http: { type: 'string' },
+        stdio: { type: 'boolean', default: false },
+        'many-tools': { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    if (values.help) return { kind: 'help' }
+    const http = values.http === undefined ? undefined : hostAndPort(values.http)
+    if (http === 'wrong') return wrong(`--http needs host:port, such as 127.0.0.1:3901, got "${values.http}".`)
+    if (http === undefined && !values.stdio) return wrong('Say how to serve: --http <host:port>, --stdio, or both.')
+    return { kind: 'serve', http, stdio: values.stdio, manyTools: values['many-tools'] }
+  } catch (error) {
+    return wrong(error instanceof Error ? `${error.message.split('. ')[0]?.replace(/\.$/, '')}.` : String(error))
+  }
+}
+
+function wrong(sentence: string): CommandLine {
+  return { kind: 'wrong', sentence: `${sentence} See --help.` }
+}
+
+/** Reads `host:port` or `[address]:port`. */
+function hostAndPort(text: string): HostAndPort | 'wrong' {
+  const parsed = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
+  const port = Number(parsed?.[3])
+  const host = parsed?.[1] ?? parsed?.[2]
+  return host === undefined || port > 65_535 ? 'wrong' : { host, port }
+}

@@ -1,0 +1,33 @@
+/**
+ * Starts the everything server.
+ *
+ *     node dist/examples/everything/main.js --http 127.0.0.1:3901
+ *
+ * Standard output belongs to the protocol of --stdio, so everything that is said to a person goes to standard error. SIGTERM,
+ * SIGINT and, with --stdio alone, the end of standard input end it with status 0; a wrong command line ends it with status 2,
+ * an address that cannot be had with 1.
+ */
+import { serve } from 'bough'
+import { help, readCommandLine } from './command-line.ts'
+import { everythingServer, PAGE_SIZE } from './server.ts'
+
+/** Sessions are kept for tests that hold thousands of them idle for a minute. */
+const SESSIONS_MAX = 20_000
+const SESSION_IDLE_MS = 600_000
+
+const command = readCommandLine(process.argv.slice(2))
+if (command.kind === 'help') {
+  process.stdout.write(help)
+} else if (command.kind === 'wrong') {
+  process.stderr.write(`${command.sentence}\n`)
+  process.exitCode = 2
+} else {
+  const { http, stdio } = command
+  const app = await serve(everythingServer(command.manyTools), {
+    ...(http && { http }),
+    ...(stdio && { stdio: true }),
+    pageSize: PAGE_SIZE,
+    sessions: { max: SESSIONS_MAX, idleMs: SESSION_IDLE_MS },
+  })
+  for (const url of app.urls) process.stderr.write(`Everything server: ${url}\n`)
+}

@@ -1,0 +1,127 @@
+/** The options of `serve` and `application`: their defaults, and their check at the door. */
+import type { Limits } from '#actors/services'
+import type { Logger } from '#observability/logger'
+import type { Report } from '#observability/report'
+import { describeValue, legacyRevisions, type Revision } from '#protocol'
+import type { Clock, Random, System } from '#runtime'
+import { type HttpTransportOptions, httpTransport } from '#transports/http'
+import type { Transport } from '#transports/port'
+import { type StdioTransportOptions, stdioTransport } from '#transports/stdio'
+
+export interface ApplicationOptions {
+  /** Serve Streamable HTTP; `true` for all defaults (127.0.0.1:3000, path /mcp). */
+  readonly http?: boolean | HttpTransportOptions
+  /** Serve standard input and output; the program ends when its input does, if this is the only transport. */
+  readonly stdio?: boolean | StdioTransportOptions
+  /** Further transports, such as `memoryTransport().transport`. */
+  readonly transports?: readonly Transport[]
+  /** Host names beside the bound address that requests may name; see `HttpTransportOptions`. */
+  readonly allowedHosts?: readonly string[]
+  readonly allowedOrigins?: readonly string[]
+  readonly sessions?: {
+    /** Sessions open at once; default 20 000. One more is refused with 503. */
+    readonly max?: number
+    /** Milliseconds without a request or an open stream after which a session ends; default 1 800 000 (30 minutes). */
+    readonly idleMs?: number
+    /** Requests of one session in flight at once; default 256. */
+    readonly maxRequests?: number
+  }
+  /** Items on one page of a list; default 1 000. */
+  readonly pageSize?: number
+  /** Milliseconds that reads, prompts and completions may take; default 60 000. A tool has its own `timeout`. */
+  readonly requestTimeoutMs?: number
+  /** Milliseconds that a client may take to answer sampling, elicitation, roots; default 300 000. */
+  readonly askTimeoutMs?: number
+  /** Milliseconds that requests in flight are given on shutdown; default 10 000. */
+  readonly drainMs?: number
+  /** Where sessions are kept; only 'memory' so far. */
+  readonly store?: 'memory'
+  /** The revisions to serve; default all: 2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25. */
+  readonly revisions?: readonly string[]
+  /** Gets every event of the server and, under `serve`, of its system. */
+  readonly events?: Report
+  /** A pino logger or one like it; false for none; default pino on standard error from level 'info'. */
+  readonly logger?: Logger | false
+}
+
+export interface ServeOptions extends ApplicationOptions {
+  /** A system to start in; by default one of its own, which `stop` ends. */
+  readonly system?: System
+  readonly clock?: Clock
+  readonly random?: Random
+  /**
+   * Whether SIGTERM and SIGINT drain the server and end the program with status 0, the second one at once with 1; default
+   * true.
+   */
+  readonly signals?: boolean
+  /**
+   * Whether faults that stray from a tool (rejections nobody handles, throws from timers) are laid at its door and survived,
+   * instead of ending the program as Node does by default; default true.
+   */
+  readonly guard?: boolean
+}
+
+/** The limits with their defaults. Throws a `TypeError` that names the option. */
+export function limitsOf(options: ApplicationOptions): Limits {
+  const limits: Limits = {
+    sessionsMax: options.sessions?.max ?? 20_000,
+    sessionIdleMs: options.sessions?.idleMs ?? 1_800_000,
+    requestsMax: options.sessions?.maxRequests ?? 256,
+    pageSize: options.pageSize ?? 1_000,
+    requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+    askTimeoutMs: options.askTimeoutMs ?? 300_000,
+    drainMs: options.drainMs ?? 10_000,
+  }
+  const names = {
+    sessionsMax: 'sessions.max',
+    sessionIdleMs: 'sessions.idleMs',
+    requestsMax: 'sessions.maxRequests',
+    pageSize: 'pageSize',
+    requestTimeoutMs: 'requestTimeoutMs',
+    askTimeoutMs: 'askTimeoutMs',
+    drainMs: 'drainMs',
+  } as const
+  for (const [key, name] of Object.entries(names)) {
+    const value: unknown = limits[key as keyof Limits]
+    const low = key === 'drainMs' ? 0 : 1
+    if (!Number.isInteger(value) || (value as number) < low) {
+      throw new TypeError(`serve: ${name} must be a whole number of at least ${low}, got ${describeValue(value)}.`)
+    }
+  }
+  return limits
+}
+
+/** The transports that the options name. Throws a `TypeError` when there is none, and what the transports throw. */
+export function transportsOf(options: ApplicationOptions): Transport[] {
+  const { http, stdio } = options
+  const transports: Transport[] = [...(options.transports ?? [])]
+  if (http !== undefined && http !== false) {
+    transports.push(
+      httpTransport({
+        ...(options.allowedHosts !== undefined && { allowedHosts: options.allowedHosts }),
+        ...(options.allowedOrigins !== undefined && { allowedOrigins: options.allowedOrigins }),
+        ...(http === true ? {} : http),
+      }),
+    )
+  }
+  if (stdio !== undefined && stdio !== false) transports.push(stdioTransport(stdio === true ? {} : stdio))
+  if (transports.length === 0) {
+    throw new TypeError('serve: no transport was named. Say { http: { port: 3000 } }, { stdio: true }, or both.')
+  }
+  if (options.store !== undefined && options.store !== 'memory') {
+    throw new TypeError(`serve: store must be 'memory', the only one so far, got ${describeValue(options.store)}.`)
+  }
+  return transports
+}
+
+/** The revisions that the options name, oldest first. Throws a `TypeError` for one that does not exist. */
+export function revisionsOf(options: ApplicationOptions): readonly Revision[] {
+  if (options.revisions === undefined) return legacyRevisions
+  const wanted = new Set(options.revisions)
+  const found = legacyRevisions.filter((revision) => wanted.delete(revision.version))
+  if (wanted.size > 0 || found.length === 0) {
+    const known = legacyRevisions.map((revision) => revision.version).join(', ')
+    throw new TypeError(`serve: revisions may hold ${known}, got ${JSON.stringify(options.revisions)}.`)
+  }
+  return found
+}

@@ -1,0 +1,123 @@
+/**
+ * A server as its author writes it: what it is called and what it offers. It is no process and holds no connection; `serve`
+ * and `application` start processes from it, as many as you like, and what changes here later reaches all that live.
+ *
+ *     const server = createServer({ name: 'weather', version: '1.0.0' })
+ *     server.tool('forecast', { input: z.object({ city: z.string() }), run: ({ city }) => `Sunny in ${city}` })
+ */
+import { put, register, unregister } from '#actors/catalog-registry'
+import type { Services } from '#actors/services'
+import { resourceUpdated } from '#actors/subscriptions'
+import { Catalog } from '#features/catalog'
+import { definePrompt, type PromptArgument, type PromptOptions } from '#features/prompt'
+import {
+  defineResource,
+  defineResourceTemplate,
+  type ResourceOptions,
+  type ResourceTemplateOptions,
+} from '#features/resource'
+import { defineTool, type ToolOptions } from '#features/tool'
+import { type AnySchema, describeValue, type Implementation } from '#protocol'
+
+export interface ServerOptions extends Implementation {
+  /** How to use the server, for the client's model. */
+  readonly instructions?: string
+}
+
+/**
+ * Creates a server without features. Throws a `TypeError` when the name or version is missing. All methods that define throw a
+ * `FeatureError` naming what is wrong, and may be called while the server lives: clients are told that the list changed.
+ */
+export function createServer(options: ServerOptions): Server {
+  for (const key of ['name', 'version'] as const) {
+    if (typeof options?.[key] !== 'string' || options[key] === '') {
+      throw new TypeError(`createServer: ${key} must be a non-empty string, got ${describeValue(options?.[key])}.`)
+    }
+  }
+  return new Server(options)
+}
+
+export class Server {
+  readonly info: Implementation
+  readonly instructions: string | undefined
+  readonly catalog = new Catalog()
+  private live: Services[] = []
+
+  constructor({ instructions, ...info }: ServerOptions) {
+    this.info = info
+    this.instructions = instructions
+  }
+
+  /** Defines a tool, or replaces the one of that name. Spec: MCP 2025-11-25, server/tools. */
+  tool<const S extends AnySchema | undefined = undefined>(name: string, options: ToolOptions<S>): this {
+    return this.add(defineTool(name, options))
+  }
+
+  /** Removes a tool; calls that are running go on. */
+  removeTool(name: string): this {
+    return this.drop('tools', name)
+  }
+
+  /** Defines a resource at a fixed URI. Spec: MCP 2025-11-25, server/resources. */
+  resource(uri: string, options: ResourceOptions): this {
+    return this.add(defineResource(uri, options))
+  }
+
+  removeResource(uri: string): this {
+    return this.drop('resources', uri)
+  }
+
+  /** Defines resources by a URI template after RFC 6570. */
+  resourceTemplate(template: string, options: ResourceTemplateOptions): this {
+    return this.add(defineResourceTemplate(template, options))
+  }
+
+  removeResourceTemplate(template: string): this {
+    return this.drop('templates', template)
+  }
+
+  /** Defines a prompt. Spec: MCP 2025-11-25, server/prompts. */
+  prompt<const A extends readonly PromptArgument[] = readonly []>(name: string, options: PromptOptions<A>): this {
+    return this.add(definePrompt(name, options))
+  }
+
+  removePrompt(name: string): this {
+    return this.drop('prompts', name)
+  }
+
+  /** Tells the subscribers of `uri` that it changed. */
+  resourceUpdated(uri: string): void {
+    for (const services of this.applications()) resourceUpdated(services, uri)
+  }
+
+  /** A running application takes part in changes from now on. For `serve` and `application`. */
+  attach(services: Services): void {
+    this.live = [...this.applications(), services]
+  }
+
+  /** A catalog with all that is defined now. For `serve` and `application`. */
+  copyCatalog(): Catalog {
+    const copy = new Catalog()
+    for (const table of [this.catalog.tools, this.catalog.resources, this.catalog.templates, this.catalog.prompts]) {
+      for (const feature of table.values()) put(copy, feature)
+    }
+    return copy
+  }
+
+  /** The applications that are up; those that ended are forgotten on the way. */
+  private applications(): Services[] {
+    this.live = this.live.filter((services) => !services.status.isOver)
+    return this.live
+  }
+
+  private add(feature: Parameters<typeof put>[1]): this {
+    put(this.catalog, feature)
+    for (const services of this.applications()) register(services, feature)
+    return this
+  }
+
+  private drop(table: 'tools' | 'resources' | 'templates' | 'prompts', key: string): this {
+    if (this.catalog[table].remove(key)) for (const services of this.applications()) unregister(services, table, key)
+    return this
+  }
+}

@@ -1,0 +1,104 @@
+/** The options of the HTTP transport: their defaults, and their check at the door. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Clock, realClock } from '#runtime/clock'
+import { TransportError } from './port.ts'
+
+export interface HttpTransportOptions {
+  /** The address to bind. Default '127.0.0.1'. */
+  readonly host?: string
+  /** 0 takes any free port. Default 3000. */
+  readonly port?: number
+  /** The one path that is served. Default '/mcp'. */
+  readonly path?: string
+  /**
+   * Host names ('mcp.example.com', any port) or hosts with a port ('mcp.example.com:8443') that requests may name beside
+   * those of the bound address. A loopback or wildcard bind takes the loopback names, any other bind its own address: a
+   * server on 0.0.0.0 or a public address must list the names it is reached by.
+   */
+  readonly allowedHosts?: readonly string[]
+  /** Origins ('https://app.example.com') that browsers may call from, beside the server's own and, on a loopback bind, loopback origins. */
+  readonly allowedOrigins?: readonly string[]
+  /** The longest body taken, in bytes. Default 32 MiB. */
+  readonly maxMessageBytes?: number
+  /** Bytes of unfinished bodies held at once, all requests together; beyond it a request gets 503. Default 512 MiB. */
+  readonly maxBufferedBodyBytes?: number
+  /** Unread bytes on an SSE stream at which it is closed; the client may resume. One message more may be held. Default 1 MiB. */
+  readonly maxStreamBufferBytes?: number
+  /** A stream that was quiet for this long gets a comment, in milliseconds; silence lasts at most twice this. Default 15 000. */
+  readonly keepAliveMs?: number
+  /** How long a client may take to send its headers. Default 30 000. */
+  readonly headersTimeoutMs?: number
+  /** How long a client may take to send a whole request; answers may take as long as they like. Default 120 000. */
+  readonly requestTimeoutMs?: number
+  /** How long an idle connection is kept for the next request. Default 65 000, longer than common proxies keep theirs. */
+  readonly idleTimeoutMs?: number
+  /** How long `close` lets answers that were just given leave, in milliseconds. Default 1 000. */
+  readonly closeGraceMs?: number
+  /** Connections the system may hold before they are accepted. Default 4 096; the system may cap it. */
+  readonly backlog?: number
+  readonly clock?: Clock
+  /**
+   * Answers requests to other paths (metadata documents, health) after the host and origin checks. Returns false, and
+   * leaves the response alone, for a path it does not know. Default: every other path is 404.
+   */
+  readonly otherPaths?: (request: IncomingMessage, response: ServerResponse) => boolean
+}
+
+export type HttpSettings = Required<HttpTransportOptions>
+
+/** The options with their defaults. Throws `TransportError` `invalid_option`. */
+export function httpSettings(options: HttpTransportOptions): HttpSettings {
+  const settings: HttpSettings = {
+    host: options.host ?? '127.0.0.1',
+    port: options.port ?? 3_000,
+    path: options.path ?? '/mcp',
+    allowedHosts: options.allowedHosts ?? [],
+    allowedOrigins: options.allowedOrigins ?? [],
+    maxMessageBytes: options.maxMessageBytes ?? 32 * 1024 * 1024,
+    maxBufferedBodyBytes: options.maxBufferedBodyBytes ?? 512 * 1024 * 1024,
+    maxStreamBufferBytes: options.maxStreamBufferBytes ?? 1024 * 1024,
+    keepAliveMs: options.keepAliveMs ?? 15_000,
+    headersTimeoutMs: options.headersTimeoutMs ?? 30_000,
+    requestTimeoutMs: options.requestTimeoutMs ?? 120_000,
+    idleTimeoutMs: options.idleTimeoutMs ?? 65_000,
+    closeGraceMs: options.closeGraceMs ?? 1_000,
+    backlog: options.backlog ?? 4_096,
+    clock: options.clock ?? realClock,
+    otherPaths: options.otherPaths ?? (() => false),
+  }
+  const { port, path, host } = settings
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw invalid(`port must be an integer from 0 to 65535, got ${port}`)
+  }
+  if (!/^\/[^?#\s]*$/.test(path)) {
+    throw invalid(`path must start with "/" and hold no "?", "#" or space, got ${JSON.stringify(path)}`)
+  }
+  if (host === '') throw invalid('host must not be empty. Use "0.0.0.0" or "::" for every address')
+  for (const name of positiveOptions) {
+    if (!Number.isInteger(settings[name]) || settings[name] <= 0) {
+      throw invalid(`${name} must be a positive integer, got ${settings[name]}`)
+    }
+  }
+  for (const origin of settings.allowedOrigins) {
+    if (!/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/i.test(origin)) {
+      throw invalid(`allowedOrigins must hold origins such as "https://app.example.com", got ${JSON.stringify(origin)}`)
+    }
+  }
+  return settings
+}
+
+const positiveOptions = [
+  'maxMessageBytes',
+  'maxBufferedBodyBytes',
+  'maxStreamBufferBytes',
+  'keepAliveMs',
+  'headersTimeoutMs',
+  'requestTimeoutMs',
+  'idleTimeoutMs',
+  'closeGraceMs',
+  'backlog',
+] as const
+
+function invalid(message: string): TransportError {
+  return new TransportError('invalid_option', `http: ${message}.`)
+}

@@ -1,0 +1,74 @@
+/** What the kernel's tests share: a world in virtual time and a worker that does as it is told. */
+import { createSimulation, type Simulation } from 'bough/testing'
+import { defineActor, type ExitReason, ignore, type Self, type SystemEvent } from 'bough/runtime'
+
+export interface World extends Simulation {
+  readonly events: SystemEvent[]
+}
+
+export function createWorld(seed = Number(process.env['BOUGH_SEED'] ?? 1)): World {
+  const events: SystemEvent[] = []
+  return { ...createSimulation({ seed, events: (event) => events.push(event) }), events }
+}
+
+/** Orders for a worker. `log` gets `start <id>` and `end <id> <reason>`; the test reads it. */
+export interface Orders {
+  readonly id?: string
+  readonly log?: string[]
+  /** Asked at each start; a string is thrown, `true` is `ignore`. */
+  readonly onStart?: () => unknown
+  readonly trap?: boolean
+  /** Milliseconds that `terminate` takes. */
+  readonly terminateMs?: number
+}
+
+export const Worker = defineActor({
+  name: 'worker',
+  init: (orders: Orders, self: Self<never>) => {
+    const said = orders.onStart?.()
+    if (said === true) return ignore
+    if (said !== undefined) throw said
+    orders.log?.push(`start ${orders.id ?? '?'}`)
+    if (orders.trap === true) self.trapExits(true)
+    return { ...orders, received: [] as unknown[] }
+  },
+  call: {
+    id: (state) => state.id,
+    received: (state) => state.received,
+    throw: (_state, reason: unknown) => {
+      throw reason
+    },
+    stop: (_state, reason: ExitReason, self) => {
+      self.stop(reason)
+      return 'last words'
+    },
+    never: (_state, _arg: undefined, self) => self.noreply,
+    hang: () => new Promise<never>(() => undefined),
+  },
+  cast: {
+    throw: (_state, reason: unknown) => {
+      throw reason
+    },
+    stop: (_state, reason: ExitReason, self) => self.stop(reason),
+    note: (state, what: unknown) => {
+      state.received.push(what)
+    },
+    link: (_state, other: Parameters<Self['link']>[0], self) => self.link(other),
+    unlink: (_state, other: Parameters<Self['link']>[0], self) => self.unlink(other),
+    monitor: (_state, other: Parameters<Self['link']>[0], self) => {
+      self.monitor(other)
+    },
+  },
+  info: (state, message) => {
+    state.received.push(message)
+  },
+  terminate: (state, reason, self) => {
+    const said = reason instanceof Error ? reason.message : typeof reason === 'string' ? reason : JSON.stringify(reason)
+    state.log?.push(`end ${state.id ?? '?'} ${said}`)
+    const { terminateMs } = state
+    if (terminateMs === undefined) return undefined
+    return new Promise<void>((resolve) => {
+      self.system.timers.start(terminateMs, resolve)
+    })
+  },
+})
