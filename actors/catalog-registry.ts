@@ -50,15 +50,17 @@ export function put(catalog: Catalog, feature: Feature): void {
 
 /** Puts or replaces a feature of a live server. */
 export function register(services: Services, feature: Feature): void {
-  via<typeof CatalogRegistry>(services.names, listOf[feature.kind]).cast('put', feature)
+  if (via<typeof CatalogRegistry>(services.names, listOf[feature.kind]).cast('put', feature) !== false) return
+  // The registry is being restarted; it starts with the table, so that is where the change is not lost.
+  put(services.catalog, feature)
+  listChanged(services, listOf[feature.kind])
 }
 
 /** Removes a feature of a live server. */
 export function unregister(services: Services, table: keyof Tables, key: string): void {
-  via<typeof CatalogRegistry>(services.names, table === 'templates' ? 'resources' : table).cast('remove', {
-    table,
-    key,
-  })
+  const list = table === 'templates' ? 'resources' : table
+  if (via<typeof CatalogRegistry>(services.names, list).cast('remove', { table, key }) !== false) return
+  if (services.catalog[table].remove(key)) listChanged(services, list)
 }
 
 export function catalogRegistryChild(services: Services, list: List): ChildSpec {

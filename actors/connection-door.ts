@@ -24,6 +24,16 @@ export function openConnection(services: Services, sink: Sink, peer: Peer, ended
     ended()
   }
 
+  const hand = (ref: Ref<typeof Session>, message: Message | Message[]): void => {
+    if (receive(ref, message, sink)) return
+    // Between two incarnations: what cannot be handed over is answered, so that nobody waits for it.
+    for (const one of Array.isArray(message) ? message : [message]) {
+      if (one.kind !== 'request') continue
+      const error = { code: ErrorCode.InternalError, message: 'The session is being restarted. Send it again.' }
+      sink.send(encodeError(one.id, error))
+    }
+  }
+
   void openSession(services, { transport: peer.transport, connection: sink }).then((opened) => {
     if ('refused' in opened) {
       sink.send(
@@ -36,7 +46,7 @@ export function openConnection(services: Services, sink: Sink, peer: Peer, ended
     }
     session = via<typeof Session>(services.sessions, opened.id)
     void opened.tree.down.then(over)
-    for (const message of waiting ?? []) receive(session, message, sink)
+    for (const message of waiting ?? []) hand(session, message)
     waiting = null
     if (isClosed) session.cast('closed')
   })
@@ -44,7 +54,7 @@ export function openConnection(services: Services, sink: Sink, peer: Peer, ended
   return {
     message(text) {
       const message = decode(text)
-      if (session !== null) receive(session, message, sink)
+      if (session !== null) hand(session, message)
       else if (waiting !== null && waiting.length < WAITING_MAX) waiting.push(message)
       else sink.end()
     },

@@ -38,8 +38,10 @@ export function routeExchange(services: Services, exchange: Exchange): void {
     )
   }
   const process = services.sessions.whereis(sessionId)
-  if (process === undefined)
+  if (process === undefined) {
+    if (services.records.get(sessionId) !== undefined) return refuseForNow(exchange)
     return refuse(exchange, 404, 'There is no such session, or it has ended. Initialize again, without a session id.')
+  }
   // The table holds sessions alone.
   const session = process.ref as unknown as Ref<typeof Session>
   if (exchange.method === 'DELETE') {
@@ -84,8 +86,11 @@ async function openFor(
           : 'cannot open a session now'
     return refuse(exchange, 503, `The server ${why}. Try again later.`)
   }
+  const session = via<typeof Session>(services.sessions, opened.id)
+  // The client left before it could learn the id: nobody will ever use it.
+  if (!exchange.sink.isOpen) return void session.cast('end')
   exchange.setHeader('Mcp-Session-Id', opened.id)
-  if (!receive(via<typeof Session>(services.sessions, opened.id), message, exchange.sink)) {
+  if (!receive(session, message, exchange.sink)) {
     refuse(exchange, 503, 'The session ended before it began. Try again.')
   }
 }
@@ -97,6 +102,12 @@ function isInitialize(message: Message | Message[]): message is Message & { read
 function awaitsAnswer(message: Message | Message[]): boolean {
   const isAwaiting = ({ kind }: Message): boolean => kind === 'request' || kind === 'invalid'
   return Array.isArray(message) ? message.some(isAwaiting) : isAwaiting(message)
+}
+
+/** The session is between two incarnations. */
+function refuseForNow(exchange: Exchange): void {
+  exchange.setHeader('Retry-After', '1')
+  refuse(exchange, 503, 'The session is being restarted. Try again.')
 }
 
 function refuse(exchange: Exchange, status: number, message: string): void {

@@ -43,6 +43,8 @@ export const Listener = defineActor({
         }
       },
     })
+    // Killed, it has no last words, but its port must be free for the next incarnation.
+    self.signal.addEventListener('abort', () => void listening.close(), { once: true })
     services.report({ type: 'listening', transport: transport.name, url: listening.url })
     return { services, transport, listening }
   },

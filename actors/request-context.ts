@@ -1,7 +1,16 @@
 /** The context that an author's function is given: every wish becomes a message to the session of the request. */
 import { ClientError } from '#features/client-error'
 import type { ToolContext } from '#features/context'
-import { type ElicitResult, isRequestId, type LogLevel, type Root, type SampleResult } from '#protocol'
+import {
+  describeValue,
+  type ElicitResult,
+  encodeNotification,
+  isLogLevel,
+  isRequestId,
+  type LogLevel,
+  type Root,
+  type SampleResult,
+} from '#protocol'
 import { CallError, type Self } from '#runtime'
 import type { RequestJob } from './request.ts'
 import type { Asked } from './session-asks.ts'
@@ -40,19 +49,20 @@ class RequestContext implements ToolContext {
 
   progress(done: number, total?: number, message?: string): void {
     const token = (this.job.params['_meta'] as { readonly progressToken?: unknown } | undefined)?.progressToken
-    if (!isRequestId(token) || !(done > this.lastProgress)) return
+    if (!isRequestId(token) || !(done > this.lastProgress) || !Number.isFinite(done)) return
     this.lastProgress = done
     const params = {
       progressToken: token,
       progress: done,
-      ...(total !== undefined && { total }),
-      ...(message !== undefined && { message }),
+      ...(Number.isFinite(total) && { total }),
+      ...(message !== undefined && { message: String(message) }),
     }
     this.job.session.cast('notify', { id: this.job.id, method: 'notifications/progress', params })
   }
 
   log(level: LogLevel, data: unknown, logger?: string): void {
-    this.job.session.cast('log', { id: this.job.id, level, data, logger })
+    if (!isLogLevel(level)) throw new TypeError(`ctx.log: there is no level ${describeValue(level)}.`)
+    this.job.session.cast('log', { id: this.job.id, level, text: logText(level, data, logger) })
   }
 
   async sample(request: object): Promise<SampleResult> {
@@ -94,5 +104,17 @@ class RequestContext implements ToolContext {
         throw new Error(`The session ended before its client answered ${method}.`, { cause: error })
       throw error
     }
+  }
+}
+
+/** Encoded here, where the author's data is: it is sent as it stands now, and data that is no JSON harms no session. */
+function logText(level: LogLevel, data: unknown, logger: string | undefined): string {
+  const rest = { level, ...(logger !== undefined && { logger: String(logger) }) }
+  const isNothing = data === undefined || typeof data === 'function' || typeof data === 'symbol'
+  try {
+    return encodeNotification('notifications/message', { ...rest, data: isNothing ? null : data })
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return encodeNotification('notifications/message', { ...rest, data: `(data that is no JSON: ${why})` })
   }
 }

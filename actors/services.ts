@@ -31,6 +31,10 @@ export interface OpenSession {
   readonly id: string
   /** The sink of its connection; null over HTTP. */
   readonly connection: Sink | null
+  /** What is to be answered when the subtree has ended without a word; see `Debts` of the session. */
+  readonly debts: { settle: ((why: string) => void) | undefined }
+  /** False until whoever opened it was told. */
+  isClaimed: boolean
 }
 
 export interface Services {

@@ -5,6 +5,7 @@
 
 import type { ClientCapabilities, JsonObject, Revision } from '#protocol'
 import {
+  clientResultFault,
   ErrorCode,
   type ErrorObject,
   encodeNotification,
@@ -25,6 +26,7 @@ export interface Asked {
 
 interface Ask {
   readonly from: From
+  readonly method: string
   readonly requestId: RequestId
   readonly timer: Timer
 }
@@ -89,7 +91,7 @@ export class SessionAsks {
     }
     this.nextId++
     const timeout: AskTimeout = { type: 'ask_timeout', askId: id }
-    this.open.set(id, { from, requestId: question.requestId, timer: self.sendAfter(timeoutMs, timeout) })
+    this.open.set(id, { from, method, requestId: question.requestId, timer: self.sendAfter(timeoutMs, timeout) })
     return text
   }
 
@@ -99,8 +101,16 @@ export class SessionAsks {
     if (ask === undefined) return undefined
     this.open.delete(id as number)
     self.cancelTimer(ask.timer)
-    ask.from.reply(answer)
+    const fault = answer.result === undefined ? undefined : clientResultFault(ask.method, answer.result)
+    const message = `The client answered ${ask.method} with a result that breaks the protocol: ${fault}.`
+    ask.from.reply(fault === undefined ? answer : { error: { code: ErrorCode.InternalError, message } })
     return ask.requestId
+  }
+
+  /** Whether a request waits for its client. */
+  isAsking(requestId: RequestId): boolean {
+    for (const ask of this.open.values()) if (ask.requestId === requestId) return true
+    return false
   }
 
   /** A question's time is up: its asker gets an error, and the returned text tells the client. */

@@ -43,12 +43,17 @@ export type Opened =
 export const SessionManager = defineActor({
   name: 'session-manager',
   init: (services: Services, self: Self<never>): State => {
-    for (const tree of services.open.keys()) self.monitor(tree)
+    for (const [tree, open] of services.open) {
+      self.monitor(tree)
+      // Whoever asked an earlier incarnation for it heard of its crash instead.
+      if (!open.isClaimed) discard(tree)
+    }
     return { services, starting: 0 }
   },
   call: {
     open: (state, opening: Opening, self: Self<State>) => {
       const { services } = state
+      // Those that are starting may stand in the table already; a cap that is early by a few does no harm.
       const refused = services.status.isDraining
         ? 'draining'
         : services.open.size + state.starting >= services.limits.sessionsMax
@@ -66,13 +71,19 @@ export const SessionManager = defineActor({
         transport: opening.transport,
         connection: opening.connection,
         names: createNames(),
+        debts: { settle: undefined },
       }
       const { from, ref } = self
       state.starting++
       via(services.names, 'sessions')
         .call('startChild', arg, { timeout: Number.POSITIVE_INFINITY })
         .then(
-          (tree) => ref.send({ type: 'opened', id, tree: tree as Ref, opening, from }),
+          (started) => {
+            const tree = started as Ref
+            if (!ref.alive) return discard(tree)
+            services.open.set(tree, { id, connection: opening.connection, debts: arg.debts, isClaimed: false })
+            ref.send({ type: 'opened', tree, from })
+          },
           () => ref.send({ type: 'failed', from }),
         )
       return self.noreply
@@ -82,14 +93,17 @@ export const SessionManager = defineActor({
     const { services } = state
     const note = message as Note
     switch (note.type) {
-      case 'opened':
+      case 'opened': {
         state.starting--
-        services.open.set(note.tree, { id: note.id, connection: note.opening.connection })
+        const opened = services.open.get(note.tree)
+        if (opened === undefined) return
+        opened.isClaimed = true
         services.counters.add('sessions_opened')
         services.counters.add('sessions_open')
         self.monitor(note.tree)
-        note.from.reply({ id: note.id, tree: note.tree } satisfies Opened)
+        note.from.reply({ id: opened.id, tree: note.tree } satisfies Opened)
         return
+      }
       case 'failed':
         state.starting--
         note.from.reply({ refused: 'failed' } satisfies Opened)
@@ -98,9 +112,12 @@ export const SessionManager = defineActor({
         const closed = services.open.get(note.ref)
         if (closed === undefined) return
         services.open.delete(note.ref)
+        closed.debts.settle?.('The session ended.')
+        closed.debts.settle = undefined
         services.records.delete(closed.id)
         services.events.delete(closed.id)
         closed.connection?.end()
+        if (!closed.isClaimed) return
         services.counters.add('sessions_open', -1)
         services.counters.add('sessions_closed')
         services.report({ type: 'session_closed', session: closed.id, why: describeReason(note.reason) })
@@ -110,16 +127,23 @@ export const SessionManager = defineActor({
 })
 
 type Note =
-  | { readonly type: 'opened'; readonly id: string; readonly tree: Ref; readonly opening: Opening; readonly from: From }
+  | { readonly type: 'opened'; readonly tree: Ref; readonly from: From }
   | { readonly type: 'failed'; readonly from: From }
   | { readonly type: 'DOWN'; readonly ref: Ref; readonly reason: ExitReason }
+
+/** Ends a subtree that nobody will use. */
+function discard(tree: Ref): void {
+  tree.stop('shutdown').catch(() => undefined)
+}
 
 /** Opens a session. */
 export async function openSession(services: Services, opening: Opening): Promise<Opened> {
   try {
-    return (await via<typeof SessionManager>(services.names, 'session-manager').call('open', opening)) as Opened
+    // It always answers, or ends: a caller that gave up waiting would leave a session that nobody knows.
+    const patience = { timeout: Number.POSITIVE_INFINITY }
+    return (await via<typeof SessionManager>(services.names, 'session-manager').call('open', opening, patience)) as Opened
   } catch {
-    // The manager is being restarted, or too busy to answer: the client may try again.
+    // The manager is being restarted: the client may try again.
     return { refused: 'failed' }
   }
 }

@@ -91,7 +91,11 @@ export class SessionStreams {
     stream.open--
     if (stream.open > 0) return
     if (stream.batch !== null && stream.batch.length > 0) this.answerBatch(stream, stream.batch)
-    else if (!stream.isShared) this.end(stream, undefined)
+    else if (!stream.isShared) {
+      // The last event of a stream that ended without an answer is empty: see `attach`.
+      if (stream.isPrimed) this.events.append(stream.id, '')
+      this.end(stream, undefined)
+    }
   }
 
   /** Turns an undecided answer into an SSE stream, so that a client which loses it can resume. */
@@ -129,12 +133,14 @@ export class SessionStreams {
   }
 
   /**
-   * Takes a GET connection: for the standalone stream, or to resume the stream that `lastEventId` is of. False when no stream
-   * of this session ever had that event.
+   * Takes a GET connection: for the standalone stream, or to resume the stream that `lastEventId` is of. Nothing is taken when
+   * no stream of this session ever had that event ('unknown'), or when it ended without an answer, being cancelled ('over').
    */
-  attach(sink: Sink, lastEventId: string | undefined, gone: () => void): boolean {
+  attach(sink: Sink, lastEventId: string | undefined, gone: () => void): 'attached' | 'unknown' | 'over' {
     const replay = this.events.replay(lastEventId ?? this.deliveredId ?? '')
-    if (replay === undefined && lastEventId !== undefined) return false
+    if (replay === undefined && lastEventId !== undefined) return 'unknown'
+    const isRunning = replay === undefined || replay.streamId === STANDALONE || this.primed.has(replay.streamId)
+    if (!isRunning && replay.events.at(-1)?.message === '') return 'over'
     if (lastEventId === undefined) {
       this.deliveredId ??= this.events.append(STANDALONE, '')
       sink.prime?.(this.deliveredId, this.retryMs)
@@ -150,7 +156,7 @@ export class SessionStreams {
       this.deliveredId = replay?.events.at(-1)?.id ?? this.deliveredId ?? lastEventId
       if (this.standalone.length >= STANDALONE_SINKS_MAX) this.standalone.shift()?.end()
       this.standalone.push(sink)
-      return true
+      return 'attached'
     }
     const stream = replay === undefined ? undefined : this.primed.get(replay.streamId)
     if (stream === undefined) sink.end()
@@ -158,14 +164,13 @@ export class SessionStreams {
       stream.sink?.end()
       stream.sink = sink
     }
-    return true
+    return 'attached'
   }
 
-  /** Ends every connection of this session. */
+  /** Ends every stream over HTTP. A connection is another incarnation's too; the session manager ends it with the subtree. */
   endAll(): void {
     for (const sink of this.standalone) sink.end()
     for (const stream of this.primed.values()) stream.sink?.end()
-    this.connection?.end()
     this.standalone = []
     this.primed.clear()
   }

@@ -21,6 +21,7 @@ import {
   encodeError,
   encodeNotification,
   encodeResult,
+  has,
   type Implementation,
   isAtLeast,
   isRequestId,
@@ -28,6 +29,7 @@ import {
   type LogLevel,
   latestRevision,
   type Message,
+  methodRow,
   type NotificationMessage,
   negotiate,
   ProtocolError,
@@ -43,8 +45,10 @@ import {
   type ChildSpec,
   child,
   defineActor,
+  describeReason,
   type ExitReason,
   type From,
+  isShutdown,
   type NameTable,
   type Ref,
   type Self,
@@ -68,6 +72,15 @@ export interface SessionArg {
   readonly connection: Sink | null
   /** Names of this session's own subtree: 'requests'. */
   readonly names: NameTable
+  readonly debts: Debts
+}
+
+/**
+ * What an incarnation of a session owes its client, kept beside it: a process that is killed has no last words, so the next
+ * incarnation, or the session manager when there is none, answers in its place.
+ */
+export interface Debts {
+  settle: ((why: string) => void) | undefined
 }
 
 interface InFlight {
@@ -149,6 +162,8 @@ export const Session = defineActor({
       isSweeping: false,
       quiescent: [],
     }
+    arg.debts.settle?.('The session was restarted.')
+    arg.debts.settle = (why) => settleAll(state, why)
     restore(state, self as unknown as Self<State>)
     if (connection === null) self.sendAfter(services.limits.sessionIdleMs, { type: 'idle' })
     return state
@@ -207,13 +222,15 @@ export const Session = defineActor({
       const gone = (): void => {
         state.lastActiveAt = self.now()
       }
-      if (!state.streams.attach(exchange.sink, exchange.lastEventId, gone)) {
-        const error = {
-          code: ErrorCode.InvalidRequest,
-          message: `This session never sent the event ${exchange.lastEventId}, or it is too old.`,
-        }
-        exchange.reply(400, encodeError(null, error))
+      const attached = state.streams.attach(exchange.sink, exchange.lastEventId, gone)
+      // Spec: HTML, server-sent events: 204 tells a client to stop coming back.
+      if (attached === 'over') return exchange.reply(204)
+      if (attached === 'attached') return
+      const error = {
+        code: ErrorCode.InvalidRequest,
+        message: `This session never sent the event ${exchange.lastEventId}, or it is too old.`,
       }
+      exchange.reply(400, encodeError(null, error))
     },
     /** The client ends the session. */
     end: (_state, _arg: undefined, self: Self<State>) => self.stop(),
@@ -238,7 +255,7 @@ export const Session = defineActor({
     },
     refuse: (state, { id, error }: { id: RequestId; error: ErrorObject }, self: Self<State>) => {
       const entry = take(state, id, self)
-      if (entry !== undefined) state.streams.answer(entry.stream, encodeError(id, error))
+      if (entry !== undefined) state.streams.answer(entry.stream, errorText(id, error))
       settled(state, self)
     },
     notify: (state, { id, method, params }: { id: RequestId; method: string; params: JsonObject }) => {
@@ -246,16 +263,10 @@ export const Session = defineActor({
       if (entry !== undefined)
         state.streams.send(entry.stream, encodeNotification(method, state.revision.encodeParams(method, params)))
     },
-    log: (
-      state,
-      { id, level, data, logger }: { id: RequestId; level: LogLevel; data: unknown; logger: string | undefined },
-    ) => {
+    log: (state, { id, level, text }: { id: RequestId; level: LogLevel; text: string }) => {
       const entry = state.inFlight.get(id)
       if (entry === undefined || (state.logLevel !== undefined && !isAtLeast(level, state.logLevel))) return
-      state.streams.send(
-        entry.stream,
-        encodeNotification('notifications/message', { level, ...(logger !== undefined && { logger }), data }),
-      )
+      state.streams.send(entry.stream, text)
     },
     closeStream: (state, { id, retryMs }: { id: RequestId; retryMs: number | undefined }) => {
       const entry = state.inFlight.get(id)
@@ -263,7 +274,10 @@ export const Session = defineActor({
     },
     /** A message that belongs to no request: a list changed, a resource was updated. */
     announce: (state, { method, params }: { method: string; params?: JsonObject }) => {
-      if (state.phase === 'operating') state.streams.announce(encodeNotification(method, params))
+      // A client hears only of what was announced to it. Spec: MCP 2025-11-25, basic/lifecycle, capability negotiation.
+      const gate = methodRow(method)?.serverGate
+      if (state.phase !== 'operating' || (gate !== undefined && !has(state.offered, gate))) return
+      state.streams.announce(encodeNotification(method, params))
     },
     resubscribe: (state, _arg: undefined, self: Self<State>) => {
       for (const uri of state.subscriptions) subscribe(state.arg.services, self.ref as Ref<typeof Session>, uri)
@@ -291,9 +305,14 @@ export const Session = defineActor({
         }
     }
   },
-  terminate: (state, _reason, self) => {
-    abandonAll(state, self, 'The session ended.')
+  terminate: (state, reason, self) => {
+    const { debts, services, id } = state.arg
+    const isOver = reason === 'normal'
+    abandonAll(state, self, isOver || isShutdown(reason) ? 'The session ended.' : 'The session crashed.')
     state.streams.endAll()
+    debts.settle = undefined
+    // Ended for good: from now on its id is unknown, though its subtree still has to be taken down.
+    if (isOver) services.records.delete(id)
   },
 })
 
@@ -552,7 +571,7 @@ function timeOut(state: State, id: RequestId, self: Self<State>): void {
 /** A request's process ended without an answer. */
 function lost(state: State, entry: InFlight, reason: ExitReason, self: Self<State>): void {
   take(state, entry.id, self)
-  const cause = reason instanceof Error ? reason.message : String(reason)
+  const cause = describeReason(reason)
   state.streams.answer(
     entry.stream,
     encodeError(entry.id, {
@@ -572,13 +591,34 @@ function abandonAll(state: State, self: Self<State>, why: string): void {
   settled(state, self)
 }
 
-/** A question of a request was answered or is over: the request's own time runs again. */
+/** Answers what is in flight on behalf of an incarnation that has ended, and closes its streams. */
+function settleAll(state: State, why: string): void {
+  for (const { id, stream, ref } of state.inFlight.values()) {
+    ref?.exit({ shutdown: 'abandoned' })
+    state.streams.answer(stream, encodeError(id, { code: ErrorCode.InternalError, message: why }))
+  }
+  state.inFlight.clear()
+  state.streams.endAll()
+}
+
+/** A question of a request was answered or is over; with the last one the request's own time runs again. */
 function asked(state: State, requestId: RequestId | undefined, tell: string | undefined, self: Self<State>): void {
   const entry = requestId === undefined ? undefined : state.inFlight.get(requestId)
   if (entry === undefined) return
+  if (tell !== undefined) state.streams.send(entry.stream, tell)
+  if (state.asks.isAsking(entry.id)) return
   self.cancelTimer(entry.timer)
   entry.timer = self.sendAfter(entry.timeoutMs, { type: 'timeout', id: entry.id })
-  if (tell !== undefined) state.streams.send(entry.stream, tell)
+}
+
+/** An error as text, whatever an author put into it. */
+function errorText(id: RequestId, error: ErrorObject): string {
+  const code = Number.isInteger(error.code) ? error.code : ErrorCode.InternalError
+  try {
+    return encodeError(id, { ...error, code })
+  } catch {
+    return encodeError(id, { code, message: error.message })
+  }
 }
 
 function reply(state: State, stream: ReplyStream, id: RequestId, method: string, result: JsonObject): void {

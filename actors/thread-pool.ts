@@ -22,7 +22,12 @@ type Outcome = { readonly value: unknown } | { readonly error: unknown }
 export const ThreadPoolProcess = defineActor({
   name: 'thread-pool',
   trapExits: true,
-  init: (_arg: undefined) => new ThreadPool(),
+  init: (_arg: undefined, self: Self<never>) => {
+    const pool = new ThreadPool()
+    // Killed, it has no last words, but its threads must not go on.
+    self.signal.addEventListener('abort', () => void pool.close(), { once: true })
+    return pool
+  },
   call: {
     run: (pool: ThreadPool, job: Job, self: Self<ThreadPool>) => {
       const { from } = self

@@ -22,7 +22,7 @@ interface Reply {
 export function readReply(text: string): Reply | undefined {
   const headEnd = text.indexOf('\r\n\r\n')
   if (headEnd === -1) return undefined
-  const head = text.slice(0, headEnd).toLowerCase()
+  const head = text.slice(0, headEnd).replace(/\r\n[^:\r]+:/g, (name) => name.toLowerCase())
   const status = Number(head.slice(9, 12))
   const start = headEnd + 4
   const length = header(head, 'content-length')

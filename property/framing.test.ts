@@ -1,7 +1,7 @@
 /**
- * How it works: 1. generate lines (any text, any bytes) and cuts; 2. run the framer over every way to cut the bytes, or the
- * encoder over any text; 3. assert that the same messages come out. The readers used to check are written from the formats'
- * descriptions and share no code with the sources.
+ * How it works: 1. generate lines (any text, any bytes) and cuts; 2. run the framer over every way to cut the bytes,
+ * or the encoder over any text; 3. assert that the same messages come out. The readers used to check are written from
+ * the formats' descriptions and share no code with the sources.
  *
  * BOUGH_SEED repeats a run.
  */

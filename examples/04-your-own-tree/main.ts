@@ -41,7 +41,7 @@ const Tree = defineSupervisor({
   strategy: 'one_for_one',
   children: [
     child(Visits, undefined, { id: 'visits', name: 'visits' }),
-    child(application(server, { http: { port } }), undefined, { id: 'mcp' }),
+    child(application(server, { http: { port }, logger: false }), undefined, { id: 'mcp' }),
   ],
 })
 

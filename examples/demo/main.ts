@@ -13,6 +13,7 @@ import { help, readCommandLine } from './command-line.ts'
 import { takeSnapshot } from './files.ts'
 import { addPrompts } from './prompts.ts'
 import { addFiles, applyChanges } from './resources.ts'
+import { TerminalLogger } from './terminal-logger.ts'
 import { addTools } from './tools.ts'
 import { addTrouble } from './trouble.ts'
 import { watchTree } from './watch.ts'
@@ -55,7 +56,8 @@ async function start(folder: string, host: string, port: number): Promise<void> 
   addTrouble(server)
   addPrompts(server, realRoot, known)
 
-  const app = await serve(server, { http: { host, port } })
+  const logger = new TerminalLogger()
+  const app = await serve(server, { http: { host, port }, logger })
   await app.system.start(
     watchTree({
       realRoot,
@@ -63,6 +65,7 @@ async function start(folder: string, host: string, port: number): Promise<void> 
       tell: (changes) => applyChanges(server, realRoot, known.snapshot, changes),
     }),
   )
+  logger.isQuiet = false
   process.stdout.write(welcome(app.url, realRoot, known.snapshot, await app.tree()))
 }
 

@@ -2,7 +2,7 @@
  * The process that keeps an eye on the folder. It watches every folder by itself (one recursive watch would also walk
  * through node_modules), waits until a burst of events is over, looks at all files again and tells what changed.
  *
- *     await system.start(watchTree({ realRoot, snapshot, tell }))
+ *     await system.start(watchTree({ realRoot, known, tell }))
  *
  * Watching is a hint, the look is the truth: lost or doubled events do no harm. When it crashes, its supervisor starts it
  * anew from a fresh look.

@@ -9,6 +9,7 @@ export type CommandLine =
       readonly http: HostAndPort | undefined
       readonly stdio: boolean
       readonly manyTools: boolean
+      readonly log: LogLevel
     }
 
 export interface HostAndPort {
@@ -16,14 +17,19 @@ export interface HostAndPort {
   readonly port: number
 }
 
+const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+
+export type LogLevel = (typeof logLevels)[number]
+
 export const help = `The everything server: one of each feature, for tests from outside.
 
   npm run everything -- --http <host:port>     streamable HTTP at /mcp; port 0 takes any free one
-  npm run everything -- --stdio                standard input and output (npm itself must be silent: npm run -s)
+  npm run -s everything -- --stdio             standard input and output; -s keeps npm itself silent
 
   --http <host:port>   serve over HTTP, such as --http 127.0.0.1:3901
   --stdio              serve over standard input and output; both may be given
   --many-tools         add tools until the list takes several pages of at most 50
+  --log <level>        log lines on standard error: debug, info, warn, error, or silent, the default
   --help               this text
 `
 
@@ -36,6 +42,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
         http: { type: 'string' },
         stdio: { type: 'boolean', default: false },
         'many-tools': { type: 'boolean', default: false },
+        log: { type: 'string', default: 'silent' },
         help: { type: 'boolean', default: false },
       },
     })
@@ -43,7 +50,9 @@ export function readCommandLine(args: readonly string[]): CommandLine {
     const http = values.http === undefined ? undefined : hostAndPort(values.http)
     if (http === 'wrong') return wrong(`--http needs host:port, such as 127.0.0.1:3901, got "${values.http}".`)
     if (http === undefined && !values.stdio) return wrong('Say how to serve: --http <host:port>, --stdio, or both.')
-    return { kind: 'serve', http, stdio: values.stdio, manyTools: values['many-tools'] }
+    const log = logLevels.find((level) => level === values.log)
+    if (log === undefined) return wrong(`--log needs one of ${logLevels.join(', ')}, got "${values.log}".`)
+    return { kind: 'serve', http, stdio: values.stdio, manyTools: values['many-tools'], log }
   } catch (error) {
     return wrong(error instanceof Error ? `${error.message.split('. ')[0]?.replace(/\.$/, '')}.` : String(error))
   }

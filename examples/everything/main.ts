@@ -7,11 +7,11 @@
  * SIGINT and, with --stdio alone, the end of standard input end it with status 0; a wrong command line ends it with status 2,
  * an address that cannot be had with 1.
  */
-import { serve } from 'bough'
+import { createLogger, serve } from 'bough'
 import { help, readCommandLine } from './command-line.ts'
 import { everythingServer, PAGE_SIZE } from './server.ts'
 
-/** Sessions are kept for tests that hold thousands of them idle for a minute. */
+/** Sessions are kept for tests that hold thousands of them idle for minutes. */
 const SESSIONS_MAX = 20_000
 const SESSION_IDLE_MS = 600_000
 
@@ -22,12 +22,18 @@ if (command.kind === 'help') {
   process.stderr.write(`${command.sentence}\n`)
   process.exitCode = 2
 } else {
-  const { http, stdio } = command
-  const app = await serve(everythingServer(command.manyTools), {
-    ...(http && { http }),
-    ...(stdio && { stdio: true }),
-    pageSize: PAGE_SIZE,
-    sessions: { max: SESSIONS_MAX, idleMs: SESSION_IDLE_MS },
-  })
-  for (const url of app.urls) process.stderr.write(`Everything server: ${url}\n`)
+  try {
+    const app = await serve(everythingServer(command.manyTools), {
+      ...(command.http && { http: command.http }),
+      stdio: command.stdio,
+      // A test that crashes tools by the thousand may never read standard error: it stays empty unless asked for.
+      logger: command.log === 'silent' ? false : createLogger({ level: command.log }),
+      pageSize: PAGE_SIZE,
+      sessions: { max: SESSIONS_MAX, idleMs: SESSION_IDLE_MS },
+    })
+    for (const url of app.urls) process.stderr.write(`Everything server: ${url}\n`)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
+  }
 }

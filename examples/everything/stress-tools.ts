@@ -120,8 +120,7 @@ async function waitWithProgress(
 ): Promise<void> {
   const startedAt = performance.now()
   // A late timer shortens the next wait, so that many steps together take as long as they should.
-  const until = (atMs: number) =>
-    sleep(Math.max(0, startedAt + atMs - performance.now()), undefined, { signal, ref: true })
+  const until = (atMs: number) => sleep(Math.max(0, startedAt + atMs - performance.now()), undefined, { signal })
   const steps = Math.floor(ms / PROGRESS_EVERY_MS)
   for (let step = 1; step <= steps; step++) {
     await until(step * PROGRESS_EVERY_MS)

@@ -10,6 +10,8 @@ export interface Clock {
   /** Calls `callback` once after `delayMs`. Returns what `clearTimer` takes. */
   setTimer(callback: () => void, delayMs: number): unknown
   clearTimer(handle: unknown): void
+  /** Says whether a timer that was set keeps the program alive. Absent where that means nothing; timers are then cleared. */
+  holdTimer?(handle: unknown, isHeld: boolean): void
 }
 
 /** The longest delay that setTimeout keeps; longer ones wait in slices of this. */
@@ -21,4 +23,8 @@ export const realClock: Clock = {
   wallNow: () => Date.now(),
   setTimer: (callback, delayMs) => setTimeout(callback, Math.min(Math.max(delayMs, 0), DELAY_MS_MAX)),
   clearTimer: (handle) => clearTimeout(handle as NodeJS.Timeout),
+  holdTimer: (handle, isHeld) => {
+    if (isHeld) (handle as NodeJS.Timeout | undefined)?.ref()
+    else (handle as NodeJS.Timeout | undefined)?.unref()
+  },
 }

@@ -80,7 +80,7 @@ export class DynamicSupervision implements Supervision {
       throw new SupervisorError('not_found', `terminateChild: ${ref.pid} is no child of ${this.flags.name}.`, ref)
     }
     this.children.delete(ref)
-    if (child.timer !== null) this.self.system.timers.cancel(child.timer)
+    if (child.timer !== null) this.self.cancelTimer(child.timer)
     const process = child.process
     if (process === null) return undefined
     return new Promise<void>((resolve) => {
@@ -164,9 +164,7 @@ export class DynamicSupervision implements Supervision {
     const { backoff } = this.template
     if (backoff === undefined) return this.restartNow(ref, child)
     if (this.self.now() - child.startedAt > backoff.max) child.attempts = 0
-    child.timer = this.self.system.timers.start(backoffDelayMs(backoff, child.attempts++, this.self.random()), () =>
-      this.retry(ref),
-    )
+    child.timer = this.self.after(backoffDelayMs(backoff, child.attempts++, this.self.random()), () => this.retry(ref))
     return undefined
   }
 
@@ -207,7 +205,7 @@ export class DynamicSupervision implements Supervision {
   endAll(): Promise<void> {
     const { shutdown } = this.template
     const processes = [...this.children.values()].flatMap((child) => child.process ?? [])
-    for (const child of this.children.values()) if (child.timer !== null) this.self.system.timers.cancel(child.timer)
+    for (const child of this.children.values()) if (child.timer !== null) this.self.cancelTimer(child.timer)
     const faults = new Map<string, { reason: ExitReason; count: number }>()
     return new Promise<void>((resolve) => {
       let left = processes.length

@@ -64,6 +64,14 @@ export class Reply implements From {
     return true
   }
 
+  /** The time is up: the call fails, whatever the server still does about it. */
+  timedOut(): void {
+    const server = this.server
+    if (server === null || this.timer === null) return
+    const why = `The call "${this.op}" to ${server.label} got no reply within its time-out. It may still be handled; a late reply is dropped.`
+    this.fail(new CallError('timeout', why))
+  }
+
   /** The process ended: the call fails with its reason. */
   ended(reason: ExitReason): void {
     const server = this.server

@@ -162,9 +162,14 @@ export class Process {
   }
 
   sendAfter(delayMs: number, message: unknown): Timer {
+    return this.after(delayMs, () => this.deliver(new Envelope(kinds.info, '', message, null)))
+  }
+
+  /** Calls `callback` after `delayMs` unless the process ends before. */
+  after(delayMs: number, callback: () => void): Timer {
     const timer = this.system.timers.start(delayMs, () => {
       this.timers?.delete(timer)
-      this.deliver(new Envelope(kinds.info, '', message, null))
+      callback()
     })
     if (this.isDead) {
       this.system.timers.cancel(timer)

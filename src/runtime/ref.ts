@@ -293,14 +293,7 @@ function request(server: Process, kind: Kind, op: string, arg: unknown, timeoutM
     const reply = new Reply(server, op, resolve, reject)
     server.addReply(reply)
     if (timeoutMs !== Number.POSITIVE_INFINITY) {
-      reply.timer = server.system.timers.start(timeoutMs, () => {
-        reply.fail(
-          new CallError(
-            'timeout',
-            `The call "${op}" to ${server.label} got no reply within ${timeoutMs} ms. It may still be handled; a late reply is dropped.`,
-          ),
-        )
-      })
+      reply.timer = server.system.timers.start(timeoutMs, timeOut, reply)
     }
     server.deliver(new Envelope(kind, op, arg, reply))
   })
@@ -336,4 +329,8 @@ function stopProcess(server: Process, reason: ExitReason, timeoutMs: number): Pr
     if (server.isSuspended) server.control((process) => process.stop(reason))
     else server.force(new Envelope(kinds.stop, 'stop', reason, null))
   })
+}
+
+function timeOut(reply: Reply): void {
+  reply.timedOut()
 }

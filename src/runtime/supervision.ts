@@ -205,7 +205,7 @@ export class StaticSupervision implements Supervision {
     const delayMs = backoffDelayMs(child.spec.backoff, child.attempts++, this.self.random())
     child.isRestarting = true
     return then(this.endGroup(child), () => {
-      child.timer = this.self.system.timers.start(delayMs, () => this.sendTryAgain(child))
+      child.timer = this.self.after(delayMs, () => this.sendTryAgain(child))
     })
   }
 
@@ -297,7 +297,7 @@ export class StaticSupervision implements Supervision {
   }
 
   private end(child: Child, done: () => void): void {
-    if (child.timer !== null) this.self.system.timers.cancel(child.timer)
+    if (child.timer !== null) this.self.cancelTimer(child.timer)
     child.timer = null
     child.isRestarting = false
     const process = child.process

@@ -64,6 +64,7 @@ export class System {
   private isSignalling = false
   private isTurnDue = false
   private handled = 0
+  private lastTurnAt = 0
   private lastNumber = 0
   private lastMonitorId = 0
   private isStopping = false
@@ -227,7 +228,7 @@ export class System {
     this.runQueue.push(process)
     if (this.isTurnDue) return
     this.isTurnDue = true
-    this.scheduler.request(this.turn, this.handled)
+    this.scheduler.request(this.turn, this.handled, this.lastTurnAt)
   }
 
   /** A process has ended. The reason is for simulations, which note it. */
@@ -271,6 +272,7 @@ export class System {
   private readonly turn = (): void => {
     const { messagesPerActor, messagesPerTurn, turnMs } = this.scheduler
     const startedAt = this.clock.now()
+    this.lastTurnAt = startedAt
     let inTurn = 0
     let nextLook = messagesPerActor
     while (this.runQueue.length > 0) {

@@ -1,7 +1,7 @@
 /**
- * All delays of a system: one binary heap ordered by deadline, then by age, above a single timer of the clock. Starting
- * and cancelling cost O(log n) in the number of live timers; a timer later than all others, which a call's time-out
- * nearly always is, costs constant time. Cancelled timers leave the heap at once, so it never holds more than what is live.
+ * All delays of a system: one binary heap ordered by deadline, then by age, above a single timer of the clock. Starting a
+ * timer later than all others, which a call's time-out nearly always is, costs constant time, and so does cancelling: a
+ * cancelled timer lets go of what it held and stays in the heap until they are half of it, when all leave together.
  */
 import type { Clock } from './clock.ts'
 
@@ -9,23 +9,30 @@ import type { Clock } from './clock.ts'
 export class Timer {
   readonly deadline: number
   readonly sequence: number
-  callback: (() => void) | undefined
-  /** Its place in the heap; -1 when it is not running. */
-  place = -1
+  /** Undefined once it has fired or was cancelled. */
+  callback: ((argument: unknown) => void) | undefined
+  argument: unknown
 
-  constructor(deadline: number, sequence: number, callback: () => void) {
+  constructor(deadline: number, sequence: number, callback: (argument: unknown) => void, argument: unknown) {
     this.deadline = deadline
     this.sequence = sequence
     this.callback = callback
+    this.argument = argument
   }
 }
 
+/** Cancelled timers that may stay in the heap whatever its size. */
+const CANCELLED_KEPT = 64
+
 export class Timers {
   private readonly clock: Clock
-  private readonly heap: Timer[] = []
+  private heap: Timer[] = []
+  private cancelled = 0
   private sequence = 0
   private handle: unknown
   private armedFor = Number.POSITIVE_INFINITY
+  /** Whether the clock's timer, if any, keeps the program alive. */
+  private isHeld = true
 
   constructor(clock: Clock) {
     this.clock = clock
@@ -33,91 +40,131 @@ export class Timers {
 
   /** How many timers are running. */
   get size(): number {
-    return this.heap.length
+    return this.heap.length - this.cancelled
   }
 
-  /** Calls `callback` once after `delayMs`; `Infinity` is never. Throws a `TypeError` for what is not a number. */
-  start(delayMs: number, callback: () => void): Timer {
+  /**
+   * Calls `callback(argument)` once after `delayMs`; `Infinity` is never. Throws a `TypeError` for what is not a number. With
+   * an argument the callback can be a function made once: a call's time-out costs no closure.
+   */
+  start<A = undefined>(delayMs: number, callback: (argument: A) => void, argument?: A): Timer {
     if (typeof delayMs !== 'number' || Number.isNaN(delayMs))
       throw new TypeError(`A delay must be a number of milliseconds, got ${String(delayMs)}.`)
-    const timer = new Timer(this.clock.now() + Math.max(delayMs, 0), this.sequence++, callback)
-    timer.place = this.heap.length
+    const now = this.clock.now()
+    const deadline = now + Math.max(delayMs, 0)
+    // The type parameter ties callback and argument together; the heap holds timers of every kind.
+    const timer = new Timer(deadline, this.sequence++, callback as (argument: unknown) => void, argument)
     this.heap.push(timer)
-    this.rise(timer)
-    if (timer.place === 0) this.arm()
+    this.rise(this.heap.length - 1)
+    if (this.heap[0] === timer) this.arm(now)
     return timer
   }
 
   /** Stops a timer; false when it had fired or was cancelled before. */
   cancel(timer: Timer): boolean {
-    const place = timer.place
-    if (place < 0) return false
-    timer.place = -1
+    if (timer.callback === undefined) return false
     timer.callback = undefined
-    const last = this.heap.pop()
-    if (last !== undefined && last !== timer) {
-      this.heap[place] = last
-      last.place = place
-      this.rise(last)
-      this.sink(last)
-    }
-    if (this.heap.length === 0) this.disarm()
+    timer.argument = undefined
+    this.cancelled++
+    if (this.cancelled === this.heap.length) {
+      this.heap.length = 0
+      this.cancelled = 0
+      this.disarm()
+    } else if (this.cancelled > CANCELLED_KEPT && this.cancelled * 2 > this.heap.length) this.compact()
     return true
   }
 
-  private arm(): void {
-    const first = this.heap[0]
-    if (first === undefined || first.deadline >= this.armedFor) return
-    if (this.armedFor !== Number.POSITIVE_INFINITY) this.clock.clearTimer(this.handle)
-    this.armedFor = first.deadline
-    this.handle = this.clock.setTimer(this.fire, first.deadline - this.clock.now())
+  /** Takes the cancelled timers out and makes a heap of the rest. */
+  private compact(): void {
+    this.heap = this.heap.filter((timer) => timer.callback !== undefined)
+    this.cancelled = 0
+    for (let place = (this.heap.length >> 1) - 1; place >= 0; place--) this.sink(place)
   }
 
+  private arm(now: number): void {
+    const first = this.heap[0]
+    if (first === undefined) return
+    if (!this.isHeld) {
+      this.isHeld = true
+      this.clock.holdTimer?.(this.handle, true)
+    }
+    if (first.deadline >= this.armedFor) return
+    if (this.armedFor !== Number.POSITIVE_INFINITY) this.clock.clearTimer(this.handle)
+    this.armedFor = first.deadline
+    this.handle = this.clock.setTimer(this.fire, first.deadline - now)
+  }
+
+  /**
+   * Nothing is running any more. The clock's timer is let be where it can be told not to keep the program alive: a call after
+   * a call would otherwise set and clear it each time, which costs more than the call.
+   */
   private disarm(): void {
     if (this.armedFor === Number.POSITIVE_INFINITY) return
+    if (this.clock.holdTimer !== undefined) {
+      this.isHeld = false
+      this.clock.holdTimer(this.handle, false)
+      return
+    }
     this.clock.clearTimer(this.handle)
     this.armedFor = Number.POSITIVE_INFINITY
   }
 
   private readonly fire = (): void => {
     this.armedFor = Number.POSITIVE_INFINITY
+    this.isHeld = true
     const now = this.clock.now()
-    for (let first = this.heap[0]; first !== undefined && first.deadline <= now; first = this.heap[0]) {
-      const callback = first.callback
-      this.cancel(first)
-      callback?.()
+    for (let first = this.heap[0]; first !== undefined; first = this.heap[0]) {
+      if (first.callback !== undefined && first.deadline > now) break
+      this.removeFirst()
+      const { callback, argument } = first
+      if (callback === undefined) {
+        this.cancelled--
+        continue
+      }
+      first.callback = undefined
+      first.argument = undefined
+      callback(argument)
     }
-    this.arm()
+    this.arm(this.clock.now())
   }
 
-  private isBefore(left: Timer, right: Timer): boolean {
-    return left.deadline < right.deadline || (left.deadline === right.deadline && left.sequence < right.sequence)
+  private removeFirst(): void {
+    const last = this.heap.pop()
+    if (last === undefined || this.heap.length === 0) return
+    this.heap[0] = last
+    this.sink(0)
   }
 
-  private rise(timer: Timer): void {
-    while (timer.place > 0) {
-      const above = (timer.place - 1) >> 1
-      const parent = this.heap[above]
-      if (parent === undefined || !this.isBefore(timer, parent)) return
-      this.swap(timer, parent)
+  private rise(place: number): void {
+    const { heap } = this
+    const timer = heap[place]
+    while (place > 0 && timer !== undefined) {
+      const above = (place - 1) >> 1
+      const parent = heap[above]
+      if (parent === undefined || !isBefore(timer, parent)) return
+      heap[place] = parent
+      heap[above] = timer
+      place = above
     }
   }
 
-  private sink(timer: Timer): void {
-    for (;;) {
-      const left = this.heap[timer.place * 2 + 1]
-      const right = this.heap[timer.place * 2 + 2]
-      const smaller = right !== undefined && left !== undefined && this.isBefore(right, left) ? right : left
-      if (smaller === undefined || !this.isBefore(smaller, timer)) return
-      this.swap(smaller, timer)
+  private sink(place: number): void {
+    const { heap } = this
+    const timer = heap[place]
+    while (timer !== undefined) {
+      const left = place * 2 + 1
+      const child = heap[left]
+      const other = heap[left + 1]
+      const isRight = child !== undefined && other !== undefined && isBefore(other, child)
+      const smaller = isRight ? other : child
+      if (smaller === undefined || !isBefore(smaller, timer)) return
+      heap[place] = smaller
+      place = isRight ? left + 1 : left
+      heap[place] = timer
     }
   }
+}
 
-  private swap(up: Timer, down: Timer): void {
-    const place = up.place
-    up.place = down.place
-    down.place = place
-    this.heap[up.place] = up
-    this.heap[down.place] = down
-  }
+function isBefore(left: Timer, right: Timer): boolean {
+  return left.deadline < right.deadline || (left.deadline === right.deadline && left.sequence < right.sequence)
 }

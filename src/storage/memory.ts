@@ -2,8 +2,8 @@
  * The stores of a server that keeps nothing on disk: sessions in a map, events in a bounded queue per session.
  *
  * An event log belongs to one session. It keeps the newest events of all its streams together, bounded by count and by
- * bytes; the oldest goes first, whichever stream it is of. A resume from an id whose followers have gone says so (`gap`)
- * rather than pretending. A log that was never written to holds no collections at all.
+ * bytes; the oldest goes first, whichever stream it is of. A resume from an id whose followers have gone says so
+ * (`gap`) rather than pretending. A log that was never written to holds no collections at all.
  *
  * ```ts
  * const log = memoryEventStore({ maxEvents: 100 }).open(sessionId)

@@ -1,14 +1,14 @@
 /**
  * The storage ports: what the server remembers about sessions and their streams, whatever keeps it.
  *
- * Two stores. A `SessionStore` holds one plain record per session. An `EventStore` opens one `EventLog` per session, which
- * keeps the last events of its SSE streams so that a client can resume. Everything is plain data, so a durable
+ * Two stores. A `SessionStore` holds one plain record per session. An `EventStore` opens one `EventLog` per session,
+ * which keeps the last events of its SSE streams so that a client can resume. Everything is plain data, so a durable
  * implementation (SQLite) can sit behind the same ports.
  *
- * Writes return at once: an append assigns its id without waiting for a disk. A durable store commits in groups, and its
- * `whenDurable` calls back once everything written before is on disk; who must not tell a peer too early (a final answer,
- * a session id) passes the telling as callback. A store that keeps nothing on disk leaves `whenDurable` out, and the hot
- * path pays one look at an absent property:
+ * Writes return at once: an append assigns its id without waiting for a disk. A durable store commits in groups, and
+ * its `whenDurable` calls back once everything written before is on disk; who must not tell a peer too early (a final
+ * answer, a session id) passes the telling as callback. A store that keeps nothing on disk leaves `whenDurable` out,
+ * and the hot path pays one look at an absent property:
  *
  * ```ts
  * const eventId = log.append(streamId, message)
@@ -20,8 +20,8 @@
 /** What may wait for the disk. */
 export interface Durable {
   /**
-   * Calls `callback` once, after everything written so far is durable; callbacks run in the order of their calls. Absent
-   * when the store promises nothing beyond this process.
+   * Calls `callback` once, after everything written so far is durable; callbacks run in the order of their calls.
+   * Absent when the store promises nothing beyond this process.
    */
   readonly whenDurable?: (callback: () => void) => void
 }
@@ -44,11 +44,14 @@ export interface Replay {
 export interface EventLog extends Durable {
   /**
    * Keeps `message` as the newest event of `streamId` and returns its id: `<streamId>_<number>`, visible ASCII if the
-   * stream id is, unique in the session for good, and increasing within it. Never fails: when a bound is passed the oldest
-   * events go. The empty message is a priming event and is kept like any other.
+   * stream id is, unique in the session for good, and increasing within it. Never fails: when a bound is passed the
+   * oldest events go. The empty message is a priming event and is kept like any other.
    */
   append(streamId: string, message: string): string
-  /** The events that followed `lastEventId` on its stream, or undefined when this log never gave that id or dropped its stream. */
+  /**
+   * The events that followed `lastEventId` on its stream, or undefined when this log never gave that id or dropped its
+   * stream.
+   */
   replay(lastEventId: string): Replay | undefined
   /** Forgets a stream that nobody will resume. */
   drop(streamId: string): void
@@ -56,7 +59,10 @@ export interface EventLog extends Durable {
 
 /** Event logs by session. */
 export interface EventStore {
-  /** The log of a session; the same log, with what it kept, when the session was known. Costs next to nothing until the first append. */
+  /**
+   * The log of a session; the same log, with what it kept, when the session was known. Costs next to nothing until the
+   * first append.
+   */
   open(sessionId: string): EventLog
   /** Forgets a session's events. */
   delete(sessionId: string): void

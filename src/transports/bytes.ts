@@ -1,8 +1,9 @@
 /**
  * Bytes on their way to becoming a text: an accumulator that grows by doubling, and a strict UTF-8 decoder.
  *
- * A message that arrives in pieces is copied into one buffer instead of a list of chunks: a peer that sends one byte at a
- * time would otherwise cost a buffer object, and the read buffer behind it, for every byte. The copying is linear in all.
+ * A message that arrives in pieces is copied into one buffer instead of a list of chunks: a peer that sends one byte
+ * at a time would otherwise cost a buffer object, and the read buffer behind it, for every byte. The copying is linear
+ * in all.
  */
 import { isUtf8 } from 'node:buffer'
 

@@ -2,8 +2,8 @@
  * Reading a request's body as text, within bounds.
  *
  * A body that comes in one piece is decoded where it lies. One that comes in many is copied together as it comes, and
- * counted against what all unfinished bodies of the listener may hold. A body that is too large is not kept: the rest is
- * read and thrown away, up to a bound, so that the client gets to read its answer and can use the connection again.
+ * counted against what all unfinished bodies of the listener may hold. A body that is too large is not kept: the rest
+ * is read and thrown away, up to a bound, so that the client gets to read its answer and can use the connection again.
  */
 import type { IncomingMessage } from 'node:http'
 import { ByteAccumulator, decodeUtf8 } from './bytes.ts'
@@ -85,7 +85,10 @@ export function readBody(
   request.on('end', onEnd)
 }
 
-/** Reads what is left of a body and throws it away; cuts the connection when it is more than four times the longest body. */
+/**
+ * Reads what is left of a body and throws it away; cuts the connection when it is more than four times the longest
+ * body.
+ */
 export function drainBody(request: IncomingMessage, maxMessageBytes: number): void {
   let drainedBytes = 0
   request.on('data', (chunk: Buffer) => {

@@ -1,9 +1,9 @@
 /**
  * The open connections of an HTTP server and how many answers each still owes.
  *
- * Node's own `closeIdleConnections` takes a connection for idle as soon as its answer was handed over, even when most of
- * that answer still waits to be sent, and cuts it off. Here a connection is idle when it owes no answer and all its bytes
- * have left.
+ * Node's own `closeIdleConnections` takes a connection for idle as soon as its answer was handed over, even when most
+ * of that answer still waits to be sent, and cuts it off. Here a connection is idle when it owes no answer and all its
+ * bytes have left.
  */
 import type { Socket } from 'node:net'
 

@@ -1,9 +1,9 @@
 /**
- * The MCP endpoint: takes Node's request and response, refuses what breaks the transport's rules, and hands the rest to the
- * acceptor as an `Exchange`. It owns no server and no port, so other servers can call `handle` too.
+ * The MCP endpoint: takes Node's request and response, refuses what breaks the transport's rules, and hands the rest
+ * to the acceptor as an `Exchange`. It owns no server and no port, so other servers can call `handle` too.
  *
- * Order of the checks: host, origin, path, method, then what the method asks for. Every refusal is a 4xx with a JSON-RPC
- * error body (id null) that says what to do.
+ * Order of the checks: host, origin, path, method, then what the method asks for. Every refusal is a 4xx with a
+ * JSON-RPC error body (id null) that says what to do.
  *
  * Spec: MCP 2025-11-25, basic/transports, Streamable HTTP.
  */

@@ -169,7 +169,7 @@ export class HttpExchange implements Exchange, Sink, QuietStream {
   #hasRoom(): boolean {
     const { maxStreamBufferBytes } = this.#shared
     if (this.#response.writableLength <= maxStreamBufferBytes) return true
-    // What was written in this turn is held back until its end to leave as one packet: let it go before judging the reader.
+    // What was written in this turn is held back until its end to leave as one packet: let it go before judging.
     this.#response.socket?.uncork()
     if (this.#response.writableLength <= maxStreamBufferBytes) return true
     this.#request.socket.destroy()

@@ -1,10 +1,10 @@
 /**
- * What an HTTP request must say of itself before anything reads it: who it means (Host), where it comes from (Origin), what
- * it brings (Content-Type) and what it takes (Accept).
+ * What an HTTP request must say of itself before anything reads it: who it means (Host), where it comes from (Origin),
+ * what it brings (Content-Type) and what it takes (Accept).
  *
  * Host and origin are checked to stop DNS rebinding: a page of a foreign site that makes its own name resolve to this
- * machine still sends its own name. The check is on by default and fails closed. Decisions about texts that clients repeat
- * are kept in small bounded maps, so a request costs three look-ups.
+ * machine still sends its own name. The check is on by default and fails closed. Decisions about texts that clients
+ * repeat are kept in small bounded maps, so a request costs three look-ups.
  *
  * Spec: MCP 2025-11-25, basic/transports, security warning; RFC 9110, 7.2 Host, 12.5.1 Accept.
  */
@@ -51,7 +51,10 @@ export class HttpGuard {
     return remember(this.#hostDecisions, host, this.#decideHost)
   }
 
-  /** True when a page of `origin` may call the server that it names `host` (an allowed one). The opaque origin 'null' may not. */
+  /**
+   * True when a page of `origin` may call the server that it names `host` (an allowed one). The opaque origin 'null'
+   * may not.
+   */
   allowsOrigin(origin: string, host: string): boolean {
     // The server's own pages: the same host and port. Their host is allowed, so they are not a rebound foreign name.
     if (origin.length === host.length + 7 && origin === `http://${host}`) return true

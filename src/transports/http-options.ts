@@ -11,26 +11,37 @@ export interface HttpTransportOptions {
   /** The one path that is served. Default '/mcp'. */
   readonly path?: string
   /**
-   * Host names ('mcp.example.com', any port) or hosts with a port ('mcp.example.com:8443') that requests may name beside
-   * those of the bound address. A loopback or wildcard bind takes the loopback names, any other bind its own address: a
-   * server on 0.0.0.0 or a public address must list the names it is reached by.
+   * Host names ('mcp.example.com', any port) or hosts with a port ('mcp.example.com:8443') that requests may name
+   * beside those of the bound address. A loopback or wildcard bind takes the loopback names, any other bind its own
+   * address: a server on 0.0.0.0 or a public address must list the names it is reached by.
    */
   readonly allowedHosts?: readonly string[]
-  /** Origins ('https://app.example.com') that browsers may call from, beside the server's own and, on a loopback bind, loopback origins. */
+  /**
+   * Origins ('https://app.example.com') that browsers may call from, beside the server's own and, on a loopback bind,
+   * loopback origins.
+   */
   readonly allowedOrigins?: readonly string[]
   /** The longest body taken, in bytes. Default 32 MiB. */
   readonly maxMessageBytes?: number
   /** Bytes of unfinished bodies held at once, all requests together; beyond it a request gets 503. Default 512 MiB. */
   readonly maxBufferedBodyBytes?: number
-  /** Unread bytes on an SSE stream at which it is closed; the client may resume. One message more may be held. Default 1 MiB. */
+  /**
+   * Unread bytes on an SSE stream at which it is closed; the client may resume. One message more may be held. Default
+   * 1 MiB.
+   */
   readonly maxStreamBufferBytes?: number
-  /** A stream that was quiet for this long gets a comment, in milliseconds; silence lasts at most twice this. Default 15 000. */
+  /**
+   * A stream that was quiet for this long gets a comment, in milliseconds; silence lasts at most twice this. Default
+   * 15 000.
+   */
   readonly keepAliveMs?: number
   /** How long a client may take to send its headers. Default 30 000. */
   readonly headersTimeoutMs?: number
   /** How long a client may take to send a whole request; answers may take as long as they like. Default 120 000. */
   readonly requestTimeoutMs?: number
-  /** How long an idle connection is kept for the next request. Default 65 000, longer than common proxies keep theirs. */
+  /**
+   * How long an idle connection is kept for the next request. Default 65 000, longer than common proxies keep theirs.
+   */
   readonly idleTimeoutMs?: number
   /** How long `close` lets answers that were just given leave, in milliseconds. Default 1 000. */
   readonly closeGraceMs?: number

@@ -1,9 +1,9 @@
 /**
  * The Streamable HTTP transport: a node:http server with one MCP endpoint.
  *
- * It owns the listening socket and its connections. The endpoint (http-endpoint.ts) refuses what breaks the transport's
- * rules and hands every other request to the acceptor as one `Exchange`; who answers, and when, is none of its business.
- * Protection against DNS rebinding is on unless names are added by hand.
+ * It owns the listening socket and its connections. The endpoint (http-endpoint.ts) refuses what breaks the
+ * transport's rules and hands every other request to the acceptor as one `Exchange`; who answers, and when, is none of
+ * its business. Protection against DNS rebinding is on unless names are added by hand.
  *
  * ```ts
  * const listening = await httpTransport({ port: 0 }).listen(acceptor)

@@ -1,9 +1,9 @@
 /**
  * Newline framing: bytes in, whole lines out, whatever the split of the bytes.
  *
- * A line ends with \n; one \r before it is not part of the line; empty lines are skipped. A line longer than the bound and
- * a line that is not UTF-8 are reported as refused, once each, and cost nothing but themselves: the next line is read as
- * usual. At most `maxLineBytes` of an unfinished line are kept.
+ * A line ends with \n; one \r before it is not part of the line; empty lines are skipped. A line longer than the bound
+ * and a line that is not UTF-8 are reported as refused, once each, and cost nothing but themselves: the next line is
+ * read as usual. At most `maxLineBytes` of an unfinished line are kept.
  *
  * ```ts
  * const framer = new LineFramer(1_000, { line: (text) => texts.push(text), refused: () => {} })

@@ -1,8 +1,9 @@
 /**
  * The memory transport: both ends in one process, for tests and simulations.
  *
- * Messages are the same texts as on any wire. Each direction delivers in order, one message per call of `schedule`, never
- * inside the `send` that caused it. A direction that holds `maxQueuedMessages` undelivered messages closes its connection.
+ * Messages are the same texts as on any wire. Each direction delivers in order, one message per call of `schedule`,
+ * never inside the `send` that caused it. A direction that holds `maxQueuedMessages` undelivered messages closes its
+ * connection.
  *
  * ```ts
  * const { transport, connect } = memoryTransport()

@@ -84,7 +84,10 @@ export interface Transport {
   listen(acceptor: Acceptor): Promise<Listening>
 }
 
-/** A transport could not start. `code` is stable: 'address_in_use', 'address_unavailable', 'permission_denied', 'invalid_option'. */
+/**
+ * A transport could not start. `code` is stable: 'address_in_use', 'address_unavailable', 'permission_denied',
+ * 'invalid_option', 'not_listening' (a memory transport that nobody listens on).
+ */
 export class TransportError extends Error {
   override readonly name = 'TransportError'
   readonly code: string

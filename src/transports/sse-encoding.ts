@@ -26,8 +26,8 @@ export function encodeEvent(data: string, eventId?: string): string {
 }
 
 /**
- * The event that opens a resumable stream: an id, empty data (so that a client dispatches nothing but has an id to resume
- * from) and, if given, how long to wait before reconnecting. Throws `TypeError` for an event id that is none.
+ * The event that opens a resumable stream: an id, empty data (so that a client dispatches nothing but has an id to
+ * resume from) and, if given, how long to wait before reconnecting. Throws `TypeError` for an event id that is none.
  * Spec: MCP 2025-11-25, basic/transports, sending messages to the server.
  */
 export function encodePrimingEvent(eventId: string, retryMs?: number): string {

@@ -2,9 +2,10 @@
  * The stdio transport: one connection over this process's standard input and output, one JSON text a line.
  *
  * It owns the framing and the gathering of writes, nothing else. It promises that no bytes from the peer end the
- * connection (an oversized line or bad UTF-8 is answered with an error line and reading goes on), that everything sent in
- * one turn of the event loop leaves in one write, and that a peer which stopped reading costs bounded memory. When the
- * input ends the receiver is told `closed`, but the sink stays open: answers to what was asked before still go out.
+ * connection (an oversized line or bad UTF-8 is answered with an error line and reading goes on), that everything sent
+ * in one turn of the event loop leaves in one write, and that a peer which stopped reading costs bounded memory. When
+ * the input ends the receiver is told `closed`, but the sink stays open: answers to what was asked before still go
+ * out.
  *
  * ```ts
  * const listening = await stdioTransport().listen(acceptor)

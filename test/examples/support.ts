@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
+/** The folder of the examples' sources. */
+export const examples = fileURLToPath(new URL('../../examples', import.meta.url))
+
 /** Longest wait for a line, an end or an answer, in milliseconds. */
 const WAIT_MAX_MS = 15_000
 
@@ -64,15 +67,23 @@ export class Program {
   }
 }
 
-export interface Answer {
+type Fields = { readonly [key: string]: unknown }
+
+/** A JSON-RPC message of any kind. */
+export interface Message {
   readonly id?: number
   readonly method?: string
-  // What is inside is looked at by the test, which knows what it asked for.
-  // biome-ignore lint/suspicious/noExplicitAny: an answer of any method
-  readonly result?: any
+  readonly params?: Fields
+  readonly result?: Fields
   readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown }
-  // biome-ignore lint/suspicious/noExplicitAny: a notification of any method
-  readonly params?: any
+}
+
+/** The first text of a tool's result. */
+export function textOf(answer: Message): string {
+  const content = answer.result?.['content']
+  const first: unknown = Array.isArray(content) ? content[0] : undefined
+  if (typeof first === 'object' && first !== null && 'text' in first) return String(first.text)
+  throw new Error(`The answer holds no text: ${JSON.stringify(answer)}`)
 }
 
 /** One session over HTTP. */
@@ -100,10 +111,10 @@ export class Session {
   }
 
   /** The answer to a request, and what came before it on the same stream. */
-  async request(method: string, params: object = {}): Promise<Answer & { readonly before: readonly Answer[] }> {
+  async request(method: string, params: object = {}): Promise<Message & { readonly before: readonly Message[] }> {
     const id = ++this.#lastId
     const body = await (await this.post({ id, method, params })).text()
-    const messages = body.startsWith('{') ? [JSON.parse(body) as Answer] : messagesOf(body)
+    const messages = body.startsWith('{') ? [JSON.parse(body) as Message] : messagesOf(body)
     const answer = messages.find((message) => message.id === id && message.method === undefined)
     if (answer === undefined) throw new Error(`No answer to ${method}: ${body}`)
     return { ...answer, before: messages.filter((message) => message !== answer) }
@@ -116,7 +127,7 @@ export class Session {
   }
 
   /** Messages of the session's own stream, as they come, until `stop` is called. */
-  listen(onMessage: (message: Answer) => void): { readonly isOpen: Promise<void>; stop(): void } {
+  listen(onMessage: (message: Message) => void): { readonly isOpen: Promise<void>; stop(): void } {
     const abort = new AbortController()
     const response = fetch(this.url, {
       headers: { accept: 'text/event-stream', ...this.#headers },
@@ -149,6 +160,6 @@ export class Session {
   }
 }
 
-function messagesOf(events: string): Answer[] {
-  return [...events.matchAll(/^data: ?(\{.*)$/gm)].map(([, data = '']) => JSON.parse(data) as Answer)
+function messagesOf(events: string): Message[] {
+  return [...events.matchAll(/^data: ?(\{.*)$/gm)].map(([, data = '']) => JSON.parse(data) as Message)
 }

@@ -25,7 +25,9 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   return promise.then(
     (value) => `resolved ${String(value)}`,
     (error: unknown) =>
-      error instanceof CallError || error instanceof StartError ? `${error.name} ${error.code}` : `threw ${String(error)}`,
+      error instanceof CallError || error instanceof StartError
+        ? `${error.name} ${error.code}`
+        : `threw ${String(error)}`,
   )
 }
 
@@ -532,8 +534,12 @@ describe('defineActor', () => {
     const init = (): number => 0
     expect(() => defineActor({ name: '', init })).toThrow('name must be a non-empty string')
     expect(() => defineActor({ name: 'x', version: 1.5, init })).toThrow('version must be a whole number, got 1.5')
-    expect(() => defineActor({ name: 'x', init: undefined as unknown as typeof init })).toThrow('init must be a function, got undefined')
-    expect(() => defineActor({ name: 'x', init, call: { op: 3 as unknown as () => 1 } })).toThrow('call.op must be a function, got number')
+    expect(() => defineActor({ name: 'x', init: undefined as unknown as typeof init })).toThrow(
+      'init must be a function, got undefined',
+    )
+    expect(() => defineActor({ name: 'x', init, call: { op: 3 as unknown as () => 1 } })).toThrow(
+      'call.op must be a function, got number',
+    )
   })
 })
 

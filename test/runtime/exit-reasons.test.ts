@@ -2,7 +2,7 @@
  * Exit reasons, by phase x fault: what the process ends with, whether `terminate` ran, and what a caller, a linked trapping
  * process and a monitor learn of it.
  */
-import { defineActor, type ExitReason, isOrderly, isShutdown, describeReason, type Self } from 'bough/runtime'
+import { defineActor, describeReason, type ExitReason, isOrderly, isShutdown, type Self } from 'bough/runtime'
 import { describe, expect, it } from 'vitest'
 import { createWorld, Worker } from './support.ts'
 
@@ -73,7 +73,16 @@ const expected: Record<Fault, ExitReason> = {
   'is killed': 'killed',
 }
 
-const phases: Phase[] = ['call', 'call, async', 'cast', 'cast, async', 'info', 'continue', 'terminate', 'terminate, async']
+const phases: Phase[] = [
+  'call',
+  'call, async',
+  'cast',
+  'cast, async',
+  'info',
+  'continue',
+  'terminate',
+  'terminate, async',
+]
 const faults = Object.keys(expected) as Fault[]
 
 describe.each(phases)('a process that fails in %s', (phase) => {
@@ -129,24 +138,29 @@ describe.each(phases)('a process that fails in %s', (phase) => {
       else expect(reply).toMatchObject({ code: 'exit', reason })
     }
     const crashes = sim.events.filter((event) => event.type === 'crash')
-    expect(crashes.length).toBe(fault.startsWith('throws') || (fault === 'stops with a reason' && !isInTerminate) ? 1 : 0)
+    expect(crashes.length).toBe(
+      fault.startsWith('throws') || (fault === 'stops with a reason' && !isInTerminate) ? 1 : 0,
+    )
     expect(sim.system.processCount).toBe(1)
   })
 })
 
 describe('a crash report', () => {
-  it.each(['call act', 'cast act', 'info', 'continue'] as const)('names the message that was handled: %s', async (message) => {
-    const sim = createWorld()
-    const victim = await sim.start(makeVictim([]))
-    if (message === 'call act') void victim.call('act', 'throws an error').catch(() => undefined)
-    if (message === 'cast act') victim.cast('act', 'throws an error')
-    if (message === 'info') victim.send('throws an error')
-    if (message === 'continue') victim.cast('proceed', 'throws an error')
-    await sim.settle()
-    expect(sim.events).toEqual([
-      { type: 'crash', pid: 'sim.1', definition: 'victim', id: undefined, reason: boom, message },
-    ])
-  })
+  it.each(['call act', 'cast act', 'info', 'continue'] as const)(
+    'names the message that was handled: %s',
+    async (message) => {
+      const sim = createWorld()
+      const victim = await sim.start(makeVictim([]))
+      if (message === 'call act') void victim.call('act', 'throws an error').catch(() => undefined)
+      if (message === 'cast act') victim.cast('act', 'throws an error')
+      if (message === 'info') victim.send('throws an error')
+      if (message === 'continue') victim.cast('proceed', 'throws an error')
+      await sim.settle()
+      expect(sim.events).toEqual([
+        { type: 'crash', pid: 'sim.1', definition: 'victim', id: undefined, reason: boom, message },
+      ])
+    },
+  )
 })
 
 describe('ref.stop', () => {
@@ -207,7 +221,11 @@ describe('ref.stop', () => {
 describe('reasons', () => {
   it('that are orderly are normal, shutdown and { shutdown }, nothing else', () => {
     expect(['normal', 'shutdown', { shutdown: 1 }].every(isOrderly)).toBe(true)
-    expect(['killed', 'noproc', boom, undefined, null, 0, {}, Object.assign(new Error('x'), { shutdown: 1 })].some(isOrderly)).toBe(false)
+    expect(
+      ['killed', 'noproc', boom, undefined, null, 0, {}, Object.assign(new Error('x'), { shutdown: 1 })].some(
+        isOrderly,
+      ),
+    ).toBe(false)
     expect(isShutdown('normal')).toBe(false)
   })
 

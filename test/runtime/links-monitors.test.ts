@@ -23,14 +23,17 @@ async function pair(sim: World, trap = false) {
 }
 
 describe('a link', () => {
-  it.each([['crash' as const], [{ shutdown: 1 }], ['shutdown' as const]])('ends the other side with the same reason: %j', async (reason) => {
-    const sim = createWorld()
-    const { a, b } = await pair(sim)
-    await sim.run(a.call('do', (self) => self.link(b)))
-    const down = b.down
-    a.exit(reason)
-    expect(await sim.run(down)).toBe(reason)
-  })
+  it.each([['crash' as const], [{ shutdown: 1 }], ['shutdown' as const]])(
+    'ends the other side with the same reason: %j',
+    async (reason) => {
+      const sim = createWorld()
+      const { a, b } = await pair(sim)
+      await sim.run(a.call('do', (self) => self.link(b)))
+      const down = b.down
+      a.exit(reason)
+      expect(await sim.run(down)).toBe(reason)
+    },
+  )
 
   it('lets a normal end pass', async () => {
     const sim = createWorld()
@@ -60,11 +63,16 @@ describe('a link', () => {
     expect(await sim.run(a.call('received'))).toEqual([{ type: 'EXIT', ref: b, reason: 'killed' }])
   })
 
-  it('passes a process\'s own reason kill on as any other: it can be trapped, and ends who does not', async () => {
+  it("passes a process's own reason kill on as any other: it can be trapped, and ends who does not", async () => {
     const sim = createWorld()
     const { a, b } = await pair(sim, true)
     const c = await sim.start(Puppet, {})
-    await sim.run(b.call('do', (self) => { self.link(a); self.link(c) }))
+    await sim.run(
+      b.call('do', (self) => {
+        self.link(a)
+        self.link(c)
+      }),
+    )
     const down = c.down
     await sim.run(b.stop('kill'))
     expect(await sim.run(a.call('received'))).toEqual([{ type: 'EXIT', ref: b, reason: 'kill' }])
@@ -79,7 +87,10 @@ describe('a link', () => {
     await sim.run(a.call('do', (self) => self.link(b)))
     expect(await sim.run(a.call('received'))).toEqual([{ type: 'EXIT', ref: b, reason: 'noproc' }])
     const down = c.down
-    await expect(sim.run(c.call('do', (self) => self.link(b)))).rejects.toMatchObject({ code: 'exit', reason: 'noproc' })
+    await expect(sim.run(c.call('do', (self) => self.link(b)))).rejects.toMatchObject({
+      code: 'exit',
+      reason: 'noproc',
+    })
     expect(await sim.run(down)).toBe('noproc')
   })
 
@@ -191,7 +202,13 @@ describe('an exit signal', () => {
     for (let index = 0; index < 100_000; index++) worker.cast('note', index)
     worker.exit('kill')
     expect(worker.alive).toBe(false)
-    expect(sim.events).toEqual([expect.objectContaining({ type: 'high_water' }), expect.objectContaining({ type: 'high_water' }), expect.objectContaining({ type: 'high_water' }), expect.objectContaining({ type: 'high_water' }), expect.objectContaining({ type: 'dead_letter', count: 100_000, why: 'exit' })])
+    expect(sim.events).toEqual([
+      expect.objectContaining({ type: 'high_water' }),
+      expect.objectContaining({ type: 'high_water' }),
+      expect.objectContaining({ type: 'high_water' }),
+      expect.objectContaining({ type: 'high_water' }),
+      expect.objectContaining({ type: 'dead_letter', count: 100_000, why: 'exit' }),
+    ])
   })
 })
 
@@ -256,7 +273,12 @@ describe('order', () => {
     for (let seed = 0; seed < 20; seed++) {
       const sim = createWorld(seed)
       const { a, b } = await pair(sim, true)
-      await sim.run(a.call('do', (self) => { self.monitor(b); self.link(b) }))
+      await sim.run(
+        a.call('do', (self) => {
+          self.monitor(b)
+          self.link(b)
+        }),
+      )
       void b
         .call('do', (self) => {
           for (let index = 0; index < 5; index++) a.send(index)
@@ -265,7 +287,11 @@ describe('order', () => {
         .catch(() => undefined)
       await sim.settle()
       expect(await sim.run(a.call('received'))).toEqual([
-        0, 1, 2, 3, 4,
+        0,
+        1,
+        2,
+        3,
+        4,
         expect.objectContaining({ type: 'DOWN' }),
         expect.objectContaining({ type: 'EXIT' }),
       ])
@@ -276,13 +302,20 @@ describe('order', () => {
     const sim = createWorld()
     const a = await sim.run(sim.system.start(Puppet, { trap: true }, { mailbox: { capacity: 1, overflow: 'suspend' } }))
     const b = await sim.start(Puppet, {})
-    await sim.run(a.call('do', (self) => { self.monitor(b); self.link(b) }))
+    await sim.run(
+      a.call('do', (self) => {
+        self.monitor(b)
+        self.link(b)
+      }),
+    )
     const sent = [a.send(0), a.send(1), a.send(2)]
     b.exit('boom')
     expect(sent.map((one) => one instanceof Promise)).toEqual([false, true, true])
     await sim.settle()
     expect(await sim.run(a.call('received'))).toEqual([
-      0, 1, 2,
+      0,
+      1,
+      2,
       expect.objectContaining({ type: 'DOWN' }),
       expect.objectContaining({ type: 'EXIT' }),
     ])

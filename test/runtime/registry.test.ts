@@ -1,4 +1,13 @@
-import { createNames, defineActor, defineRegistry, defineSupervisor, child, type Ref, RegistryError, via } from 'bough/runtime'
+import {
+  child,
+  createNames,
+  defineActor,
+  defineRegistry,
+  defineSupervisor,
+  type Ref,
+  RegistryError,
+  via,
+} from 'bough/runtime'
 import { describe, expect, it } from 'vitest'
 import { createWorld } from './support.ts'
 
@@ -150,10 +159,13 @@ describe('a registry with duplicate keys', () => {
     expect(await sim.run(refs[2]!.call('received'))).toEqual([2])
     await sim.run(refs[1]!.stop())
     expect(topics.size).toBe(2)
-    expect(topics.lookup('t')).toEqual([{ ref: refs[0], value: 0 }, { ref: refs[2], value: 2 }])
+    expect(topics.lookup('t')).toEqual([
+      { ref: refs[0], value: 0 },
+      { ref: refs[2], value: 2 },
+    ])
   })
 
-  it('takes out one process of a key, never the others for a dead one\'s sake', async () => {
+  it("takes out one process of a key, never the others for a dead one's sake", async () => {
     const sim = createWorld()
     const topics = await sim.start(Duplicate)
     const [a, b] = [await sim.start(Echo, 'a'), await sim.start(Echo, 'b')]
@@ -177,6 +189,8 @@ describe('a target that is no ref', () => {
   it('is refused with a sentence', async () => {
     const sim = createWorld()
     const topics = await sim.start(Duplicate)
-    await expect(topics.register('t', null as unknown as Ref)).rejects.toThrow('A Ref or via(...) is needed here, got null.')
+    await expect(topics.register('t', null as unknown as Ref)).rejects.toThrow(
+      'A Ref or via(...) is needed here, got null.',
+    )
   })
 })

@@ -1,6 +1,7 @@
 /** What the kernel's tests share: a world in virtual time and a worker that does as it is told. */
-import { createSimulation, type Simulation } from 'bough/testing'
+
 import { defineActor, type ExitReason, ignore, type Self, type SystemEvent } from 'bough/runtime'
+import { createSimulation, type Simulation } from 'bough/testing'
 
 export interface World extends Simulation {
   readonly events: SystemEvent[]

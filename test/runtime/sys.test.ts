@@ -84,7 +84,9 @@ describe('sys.suspend and sys.resume', () => {
     const { child, defineSupervisor } = await import('bough/runtime')
     const sim = createWorld()
     const log: string[] = []
-    const tree = await sim.start(defineSupervisor({ children: [child(Worker, { id: 'a', log, trap: true }, { id: 'a' })] }))
+    const tree = await sim.start(
+      defineSupervisor({ children: [child(Worker, { id: 'a', log, trap: true }, { id: 'a' })] }),
+    )
     const [row] = await sim.run(tree.whichChildren())
     await sim.run(sys.suspend(row!.ref as typeof tree))
     await sim.run(tree.stop())
@@ -136,7 +138,9 @@ describe('sys.replaceState', () => {
   it('puts another state in place, and leaves it when the function throws', async () => {
     const sim = createWorld()
     const counter = await sim.start(Counter, 1)
-    expect(await sim.run(sys.replaceState(counter, (state) => ({ count: (state as { count: number }).count * 10 })))).toEqual({ count: 10 })
+    expect(
+      await sim.run(sys.replaceState(counter, (state) => ({ count: (state as { count: number }).count * 10 }))),
+    ).toEqual({ count: 10 })
     await expect(
       sim.run(
         sys.replaceState(counter, () => {

@@ -2,7 +2,12 @@ import { VirtualClock } from 'bough/testing'
 import { describe, expect, it } from 'vitest'
 import { Timers } from '#runtime/timers'
 
-function setup(): { clock: VirtualClock; timers: Timers; fired: string[]; start: (name: string, ms: number) => ReturnType<Timers['start']> } {
+function setup(): {
+  clock: VirtualClock
+  timers: Timers
+  fired: string[]
+  start: (name: string, ms: number) => ReturnType<Timers['start']>
+} {
   const clock = new VirtualClock()
   const timers = new Timers(clock)
   const fired: string[] = []
@@ -72,7 +77,9 @@ describe('timers', () => {
 
   it('refuse a delay that is not a number', () => {
     const { timers } = setup()
-    expect(() => timers.start(Number.NaN, () => undefined)).toThrow('A delay must be a number of milliseconds, got NaN.')
+    expect(() => timers.start(Number.NaN, () => undefined)).toThrow(
+      'A delay must be a number of milliseconds, got NaN.',
+    )
     expect(timers.size).toBe(0)
   })
 })
