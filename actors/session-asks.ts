@@ -37,6 +37,12 @@ export interface AskTimeout {
   readonly askId: number
 }
 
+/** Parts of a method that came after it; an older revision would leave them out and change the question. */
+const gatesSince: ReadonlyMap<string | undefined, string> = new Map([
+  ['sampling.tools', '2025-11-25'],
+  ['elicitation.url', '2025-11-25'],
+])
+
 export class SessionAsks {
   private readonly open = new Map<number, Ask>()
   private nextId: number
@@ -68,9 +74,10 @@ export class SessionAsks {
   ): string | undefined {
     const { method, gate } = question
     const row = methodRow(method)
-    const isKnown = row !== undefined && isInRevision(row, client.revision.version)
+    const { version } = client.revision
+    const isKnown = row !== undefined && isInRevision(row, version) && version >= (gatesSince.get(gate) ?? '')
     if (!isKnown || (gate !== undefined && !has(client.capabilities, gate))) {
-      const lack = isKnown ? `announced no ${gate}` : `speaks ${client.revision.version}, which has no ${method}`
+      const lack = isKnown ? `announced no ${gate}` : `speaks ${version}, which has no ${gate ?? method}`
       from.reply({
         error: { code: ErrorCode.MethodNotFound, message: `The client cannot be asked for ${method}: it ${lack}.` },
       })

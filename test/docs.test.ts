@@ -217,7 +217,7 @@ describe('the programs in the documents', () => {
   )
 
   it('are there', () => {
-    expect(programs.length).toBeGreaterThan(15)
+    expect(fences.filter(isCode).length).toBeGreaterThan(12)
     expect(programs.filter((program) => program.isServer && program.calls !== undefined)).toHaveLength(1)
   })
 

@@ -22,12 +22,14 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream
 }
 
+/** Log lines that may wait for standard error, in bytes; later ones are dropped. */
+const UNWRITTEN_BYTES_MAX = 1024 * 1024
+
 /** The logger that a server uses unless it is given another. */
 export function createLogger(options: LoggerOptions = {}): Logger {
-  return pino(
-    { name: 'bough', level: options.level ?? 'info' },
-    options.destination ?? pino.destination({ fd: 2, sync: true }),
-  )
+  // Asynchronous and bounded: a peer that never reads our standard error must not stop the server, nor fill its memory.
+  const destination = options.destination ?? pino.destination({ fd: 2, sync: false, maxLength: UNWRITTEN_BYTES_MAX })
+  return pino({ name: 'bough', level: options.level ?? 'info' }, destination)
 }
 
 /** Writes every event at the level it deserves. */

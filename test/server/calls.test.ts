@@ -88,7 +88,7 @@ describe('tools/call', () => {
     }
   })
 
-  it.each([['throws', 'boom'], ['rejects', 'bang'], ['throws_nothing', 'undefined'], ['nonsense', '7']])(
+  it.each([['throws', 'boom'], ['rejects', 'bang'], ['throws_nothing', 'nothing'], ['nonsense', '7']])(
     'answers the tool "%s" with isError, and reports it',
     async (name, why) => {
       const w = await world(tools())
