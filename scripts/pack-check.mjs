@@ -68,9 +68,9 @@ const Counter = defineActor({
   call: { add: (state, by: number) => (state.count += by) },
 })
 const counter = await createSystem().start(Counter, 0)
-export const sum: number = await counter.call('add', 2)
-// @ts-expect-error there is no such call
-void counter.call('substract', 2)
+const sum = await counter.call('add', 2)
+export const isTyped: [typeof sum, 0 extends 1 & typeof sum ? 'any' : 'typed'] = [sum, 'typed']
+export const operation: Parameters<typeof counter.call>[0] extends 'add' ? true : false = true
 createServer({ name: 'guest', version: '1.0.0' }).tool('t', { run: (_args, ctx) => String(ctx.signal.aborted) })
 `
 

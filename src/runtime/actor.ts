@@ -26,6 +26,7 @@ import type { Process } from './process.ts'
 import type { ExitReason } from './reasons.ts'
 import { AnyRef, type Handler } from './ref.ts'
 import type { Self } from './self.ts'
+import type { StateSchema } from './upgrade.ts'
 
 type StateOf<R> = Exclude<Awaited<R>, Ignore>
 type Handlers<S> = Record<string, (state: S, arg: never, self: Self<S>) => unknown>
@@ -44,7 +45,9 @@ export interface ActorOptions<A, R, C, K> {
   readonly info?: (state: StateOf<R>, message: unknown, self: Self<StateOf<R>>) => unknown
   readonly continue?: Readonly<Record<string, (state: StateOf<R>, arg: never, self: Self<StateOf<R>>) => unknown>>
   readonly terminate?: (state: StateOf<R>, reason: ExitReason, self: Self<StateOf<R>>) => unknown
-  /** Hot swap: the old version's state in, this version's out. */
+  /** What the state must look like after `codeChange`: a Standard Schema (zod, Valibot, ...). Checked at a hot swap. */
+  readonly stateSchema?: StateSchema
+  /** Hot swap: the old version's state in, this version's out; a new object, so that the old one stays if another fails. */
   readonly codeChange?: (state: never, fromVersion: number, self: Self<StateOf<R>>) => StateOf<R> | Promise<StateOf<R>>
 }
 
@@ -76,6 +79,7 @@ interface UntypedOptions {
   readonly continue?: Readonly<Record<string, UntypedHandler>>
   readonly terminate?: UntypedHandler
   readonly codeChange?: UntypedHandler
+  readonly stateSchema?: StateSchema
 }
 
 class Actor implements Definition {
@@ -83,6 +87,7 @@ class Actor implements Definition {
   readonly version: number
   readonly type = 'worker'
   readonly trapExits: boolean
+  readonly stateSchema: StateSchema | undefined
   private readonly options: UntypedOptions
   private readonly calls: ReadonlyMap<string, UntypedHandler>
   private readonly casts: ReadonlyMap<string, UntypedHandler>
@@ -94,6 +99,7 @@ class Actor implements Definition {
     this.name = options.name
     this.version = options.version ?? 1
     this.trapExits = options.trapExits ?? false
+    this.stateSchema = options.stateSchema
     this.calls = new Map(Object.entries(options.call ?? {}))
     this.casts = new Map(Object.entries(options.cast ?? {}))
     this.continues = new Map(Object.entries(options.continue ?? {}))

@@ -11,6 +11,7 @@ import type { Envelope } from './envelope.ts'
 import type { Process } from './process.ts'
 import type { ExitReason } from './reasons.ts'
 import type { AnyRef } from './ref.ts'
+import type { StateSchema } from './upgrade.ts'
 
 /** Returned by `init`: there is nothing to do, start no process. */
 export const ignore: unique symbol = Symbol('bough.ignore')
@@ -33,5 +34,7 @@ export interface Definition {
   proceed(process: Process, op: string, arg: unknown): unknown
   terminate?(process: Process, reason: ExitReason): unknown
   codeChange?(process: Process, state: unknown, fromVersion: number): unknown
+  /** What a state must look like after a `codeChange`; a Standard Schema. */
+  readonly stateSchema?: StateSchema | undefined
   createRef(process: Process): AnyRef
 }

@@ -35,7 +35,7 @@ export class DynamicSupervision implements Supervision {
   private readonly self: Process
   private readonly flags: CheckedFlags
   private readonly template: ChildSpec
-  private readonly window: RestartWindow
+  private window: RestartWindow
   /** By the ref of the live process, or of the last one while it restarts; in start order. */
   private readonly children = new Map<AnyRef, DynamicChild>()
 
@@ -44,6 +44,14 @@ export class DynamicSupervision implements Supervision {
     this.flags = flags
     this.template = template
     this.window = new RestartWindow(flags.intensity, flags.period)
+  }
+
+  /** The same children under other flags and another template, after a code change. Nothing of this keeper changes. */
+  changed(flags: CheckedFlags, template: ChildSpec): DynamicSupervision {
+    const next = new DynamicSupervision(this.self, flags, template)
+    next.window = this.window.resized(flags.intensity, flags.period)
+    for (const [ref, child] of this.children) next.children.set(ref, child)
+    return next
   }
 
   // ---- operations ----------------------------------------------------------------------------------------------------

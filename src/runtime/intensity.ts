@@ -14,6 +14,13 @@ export class RestartWindow {
     this.periodMs = periodMs
   }
 
+  /** A window with other limits that remembers the same restarts. */
+  resized(intensity: number, periodMs: number): RestartWindow {
+    const window = new RestartWindow(intensity, periodMs)
+    window.times = [...this.times]
+    return window
+  }
+
   /** Notes a restart at `now`; false when it is one too many. */
   add(now: number): boolean {
     const oldest = now - this.periodMs

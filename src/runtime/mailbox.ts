@@ -23,6 +23,9 @@ export interface MailboxOptions {
 /** The length at which an unbounded mailbox first reports `high_water`; then again at each doubling. */
 const HIGH_WATER_LENGTH = 10_000
 
+/** An empty mailbox that has grown past this many places, by a flood, gives them back. */
+const CAPACITY_KEPT = 1_024
+
 interface Waiting {
   readonly envelope: Envelope
   /** Tells the sender; null for news from the kernel. */
@@ -82,6 +85,7 @@ export class Mailbox {
   shift(): Envelope | undefined {
     if (this.ring === null) return undefined
     const envelope = this.ring.shift()
+    if (envelope === undefined && this.waiting === null && this.ring.capacity > CAPACITY_KEPT) this.ring = null
     if (this.waiting !== null) this.admitNext(this.waiting)
     return envelope
   }

@@ -217,6 +217,11 @@ export class Process {
     return (this.bits & bits.suspended) !== 0
   }
 
+  /** In the middle of something: starting, in a handler, or waiting for one's promise. */
+  get isBusy(): boolean {
+    return this.current !== null || (this.bits & (bits.starting | bits.awaiting)) !== 0
+  }
+
   get isIdle(): boolean {
     return this.mailbox.length === 0 && this.controls === null && this.continues === null
   }
@@ -606,6 +611,12 @@ export class Process {
       if (envelope.kind === kinds.stop) this.control((process) => process.stop(envelope.arg))
       return envelope.kind === kinds.stop
     })
+  }
+
+  /** Hot swap: from the next message on this process runs `next`. */
+  takeCode(next: Definition, state: unknown): void {
+    this.definition = next
+    this.state = state
   }
 
   resumeMessages(): void {

@@ -33,12 +33,17 @@ class Child {
   constructor(spec: ChildSpec) {
     this.spec = spec
   }
+
+  /** This child as it stands, under another spec. */
+  under(spec: ChildSpec): Child {
+    return Object.assign(new Child(spec), { ...this, spec })
+  }
 }
 
 export class StaticSupervision implements Supervision {
   private readonly self: Process
   private readonly flags: CheckedFlags
-  private readonly window: RestartWindow
+  private window: RestartWindow
   /** In start order. */
   private children: Child[]
 
@@ -47,6 +52,20 @@ export class StaticSupervision implements Supervision {
     this.flags = flags
     this.window = new RestartWindow(flags.intensity, flags.period)
     this.children = flags.children.map((spec) => new Child(spec))
+  }
+
+  /**
+   * The same children under other flags, after a code change: a known id takes its new spec and keeps its process, a new one is
+   * added but not started, one that is missing is kept. Nothing of this keeper changes. After: OTP supervisor, code_change.
+   */
+  changed(flags: CheckedFlags): StaticSupervision {
+    const next = new StaticSupervision(this.self, flags)
+    next.window = this.window.resized(flags.intensity, flags.period)
+    const specs = new Map(flags.children.map((spec) => [spec.id, spec]))
+    const kept = this.children.map((child) => child.under(specs.get(child.spec.id) ?? child.spec))
+    const known = new Set(kept.map((child) => child.spec.id))
+    next.children = [...kept, ...next.children.filter((child) => !known.has(child.spec.id))]
+    return next
   }
 
   /** Starts all children; when one fails, ends those that started and throws. */
@@ -180,7 +199,7 @@ export class StaticSupervision implements Supervision {
 
   /** A restart that failed, or whose backoff is over, is due again. */
   tryAgain(key: unknown): unknown {
-    const child = this.children.find((one) => one === key)
+    const child = this.children.find((one) => one.spec.id === key)
     if (child === undefined || !child.isRestarting) return undefined
     return child.timer !== null ? this.restartNow(child) : this.restart(child)
   }
@@ -258,7 +277,7 @@ export class StaticSupervision implements Supervision {
   }
 
   private sendTryAgain(child: Child): void {
-    this.self.force(new Envelope(kinds.cast, 'tryAgain', child, null))
+    this.self.force(new Envelope(kinds.cast, 'tryAgain', child.spec.id, null))
   }
 
   // ---- starting and ending -------------------------------------------------------------------------------------------

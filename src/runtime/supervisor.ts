@@ -53,10 +53,15 @@ export interface SupervisorDefinition<A> extends Definition {
  * `SupervisorError` for wrong flags; a function's are checked when it starts.
  */
 export function defineSupervisor(flags: SupervisorFlags): SupervisorDefinition<undefined>
-export function defineSupervisor<A>(name: string, flags: (arg: A) => SupervisorFlags | Ignore): SupervisorDefinition<A>
+export function defineSupervisor<A>(
+  name: string,
+  flags: (arg: A) => SupervisorFlags | Ignore,
+  options?: { readonly version?: number },
+): SupervisorDefinition<A>
 export function defineSupervisor<A>(
   first: SupervisorFlags | string,
   build?: (arg: A) => SupervisorFlags | Ignore,
+  options: { readonly version?: number } = {},
 ): SupervisorDefinition<A> | SupervisorDefinition<undefined> {
   if (typeof first !== 'string') {
     const flags = checkFlags(first)
@@ -67,7 +72,7 @@ export function defineSupervisor<A>(
       'bad_start_spec',
       `defineSupervisor "${first}": a function that returns the flags must follow the name.`,
     )
-  return new Supervisor(first, 1, (arg) => {
+  return new Supervisor(first, options.version ?? 1, (arg) => {
     const flags = build(arg as A)
     return flags === ignore ? flags : checkFlags({ name: first, ...flags })
   })
@@ -90,6 +95,8 @@ class Supervisor implements Definition {
   readonly type = 'supervisor'
   readonly trapExits = true
   private readonly flagsFor: (arg: unknown) => CheckedFlags | Ignore
+  /** The start argument of each live supervisor, to ask for its flags anew. */
+  private static readonly args = new WeakMap<Process, unknown>()
 
   constructor(name: string, version: number, flagsFor: (arg: unknown) => CheckedFlags | Ignore) {
     this.name = name
@@ -100,6 +107,7 @@ class Supervisor implements Definition {
   init(arg: unknown, process: Process): unknown {
     const flags = this.flagsFor(arg)
     if (flags === ignore) return ignore
+    if (arg !== undefined) Supervisor.args.set(process, arg)
     const template = flags.children[0]
     if (flags.strategy === 'simple_one_for_one' && template !== undefined)
       return new DynamicSupervision(process, flags, template)
@@ -146,6 +154,22 @@ class Supervisor implements Definition {
 
   terminate(process: Process): Promise<void> {
     return (process.state as Supervision).endAll()
+  }
+
+  /** After: OTP supervisor, code_change: the flags are asked for anew; `ignore` changes nothing, a fault changes nothing. */
+  codeChange(process: Process, state: unknown): Supervision {
+    const children = state as Supervision
+    const flags = this.flagsFor(Supervisor.args.get(process))
+    if (flags === ignore) return children
+    const template = flags.children[0]
+    const isDynamic = flags.strategy === 'simple_one_for_one'
+    if (isDynamic && children instanceof DynamicSupervision && template !== undefined)
+      return children.changed(flags, template)
+    if (!isDynamic && children instanceof StaticSupervision) return children.changed(flags)
+    throw new SupervisorError(
+      'bad_start_spec',
+      `${process.label} cannot change between simple_one_for_one and the other strategies while it lives.`,
+    )
   }
 
   createRef(process: Process): AnyRef {

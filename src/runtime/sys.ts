@@ -102,11 +102,10 @@ export const sys = {
       async (process) => {
         if (!process.isSuspended)
           throw new CallError('undef', `sys.changeCode: ${process.label} is not suspended. Call sys.suspend first.`)
-        const before = process.definition
+        const { version } = process.definition
         const state =
-          next.codeChange === undefined ? process.state : await next.codeChange(process, process.state, before.version)
-        process.definition = next
-        process.state = state
+          next.codeChange === undefined ? process.state : await next.codeChange(process, process.state, version)
+        process.takeCode(next, state)
       },
       options,
     ),

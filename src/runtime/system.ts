@@ -27,8 +27,10 @@ import {
   type Target,
   Via,
 } from './ref.ts'
+import { importDefinitions } from './reload.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
 import { Timers } from './timers.ts'
+import { type UpgradeOptions, type UpgradeReport, upgrade, Versions } from './upgrade.ts'
 
 export interface SystemOptions {
   /** Prefix of all pids; default three random bytes, so that two systems never share a pid. */
@@ -54,6 +56,8 @@ export class System {
   readonly random: Random
   readonly timers: Timers
   readonly names = new NameTable()
+  /** Which version each definition's name stands for. For the kernel. */
+  readonly versions = new Versions()
   /** The process whose code runs now, if any. For the kernel. */
   current: Process | null = null
   readonly events: EventSink | null
@@ -84,6 +88,11 @@ export class System {
     return this.live.size
   }
 
+  /** All live processes, oldest first. For the kernel. */
+  allProcesses(): Process[] {
+    return [...this.live.values()]
+  }
+
   /** Refs of all live processes, oldest first. */
   processes(): Ref[] {
     return [...this.live.values()].map((process) => asRef(process.ref))
@@ -105,6 +114,31 @@ export class System {
       )
     }
     return this.startUnder(null, definition, arg, options)
+  }
+
+  /**
+   * Takes every live process of the definition's name over to it, all or none, while messages flow; later starts and restarts
+   * of that name use it too. With several definitions all change together. Rejects with `UpgradeError`; nothing is then
+   * changed. A lower version is a downgrade and works the same.
+   */
+  upgrade(definition: Definition, options?: UpgradeOptions): Promise<UpgradeReport>
+  upgrade(definitions: readonly Definition[], options?: UpgradeOptions): Promise<UpgradeReport[]>
+  async upgrade(
+    given: Definition | readonly Definition[],
+    options?: UpgradeOptions,
+  ): Promise<UpgradeReport | UpgradeReport[]> {
+    if (isList(given)) return upgrade(this, given, options)
+    const [report] = await upgrade(this, [given], options)
+    // One definition gives one report.
+    return report as UpgradeReport
+  }
+
+  /**
+   * Imports a changed module (a file: URL or a path) and upgrades to every definition it exports. Rejects with `UpgradeError`,
+   * or with what the import threw.
+   */
+  async reload(location: string | URL, options?: UpgradeOptions): Promise<UpgradeReport[]> {
+    return upgrade(this, await importDefinitions(location), options)
   }
 
   /** The process with that name in this system, or undefined. */
@@ -153,7 +187,13 @@ export class System {
       const sentence = `${definition.name} did not start: ${parent.label}, which was to be its parent, has ended.`
       return new StartError('stopped', sentence, 'noproc')
     }
-    const process = new Process(this, ++this.lastNumber, definition, parent, new Mailbox(options?.mailbox))
+    const process = new Process(
+      this,
+      ++this.lastNumber,
+      this.versions.resolve(definition),
+      parent,
+      new Mailbox(options?.mailbox),
+    )
     this.live.set(process.number, process)
     if (options?.name !== undefined) {
       const [table, key] =
@@ -291,6 +331,10 @@ export class System {
     this.isTurnDue = this.runQueue.length > 0
     if (this.isTurnDue) this.scheduler.proceed(this.turn)
   }
+}
+
+function isList(given: Definition | readonly Definition[]): given is readonly Definition[] {
+  return Array.isArray(given)
 }
 
 function asRef(ref: AnyRef): Ref {

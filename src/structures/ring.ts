@@ -20,6 +20,11 @@ export class Ring<T> {
     return this.count
   }
 
+  /** Places in the array now, taken or not. */
+  get capacity(): number {
+    return this.slots.length
+  }
+
   push(item: T): void {
     if (this.count === this.slots.length) this.grow()
     this.slots[(this.head + this.count) & (this.slots.length - 1)] = item

@@ -3,6 +3,7 @@ import v8 from 'node:v8'
 import vm from 'node:vm'
 import { child, createSystem, defineActor, defineSupervisor, type Ref, type Self, type System } from 'bough/runtime'
 import { describe, expect, it } from 'vitest'
+import { Ring } from '#structures/ring'
 
 const Mayfly = defineActor({
   name: 'mayfly',
@@ -84,6 +85,40 @@ describe('100 000 processes that started and ended', () => {
     }
     expect(heapBytes() - before).toBeLessThan(2_000_000)
     expect(refs.every((ref) => !ref.alive)).toBe(true)
+  })
+})
+
+describe('what was taken from a ring', () => {
+  it('is held no longer', async () => {
+    const ring = new Ring<object>()
+    const add = (): WeakRef<object> => {
+      const item = { data: 'x' }
+      ring.push(item)
+      return new WeakRef(item)
+    }
+    const [shifted, removed, kept] = [add(), add(), add()]
+    ring.removeAt(1)
+    ring.shift()
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+    expect([shifted.deref(), removed.deref()]).toEqual([undefined, undefined])
+    expect(kept.deref()).toBeDefined()
+  })
+})
+
+describe('a mailbox', () => {
+  it('gives the memory of a flood back when it is empty again', async () => {
+    const system = createSystem()
+    const ref = await system.start(
+      defineActor({ name: 'flooded', init: () => 0, info: () => undefined, call: { ping: () => 1 } }),
+    )
+    await ref.call('ping')
+    const before = heapBytes()
+    for (let index = 0; index < 1_000_000; index++) ref.send(undefined)
+    expect(await ref.call('ping', undefined, { timeout: Number.POSITIVE_INFINITY })).toBe(1)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(heapBytes() - before).toBeLessThan(1_000_000)
+    await system.stop()
   })
 })
 

@@ -324,16 +324,16 @@ describe('a restart that fails', () => {
   it('is tried again though the mailbox of the supervisor is full', async () => {
     const sim = createWorld()
     let starts = 0
-    const Tree = defineSupervisor({
-      intensity: 5,
-      children: [worker('a', [], {}, () => (++starts === 2 ? 'not yet' : undefined))],
-    })
-    const tree = await sim.run(sim.system.start(Tree, undefined, { mailbox: { capacity: 1 } }))
-    const ref = (await refsOf(sim, tree))['a'] as Ref<typeof Worker>
-    ref.exit('kill')
-    for (let index = 0; index < 5; index++) tree.send('noise')
-    await sim.settle()
+    const failOnceAndFill = (): unknown => {
+      if (++starts !== 2) return undefined
+      sim.system.whereis('tree')?.send('noise')
+      return 'not yet'
+    }
+    const Tree = defineSupervisor({ intensity: 5, children: [worker('a', [], {}, failOnceAndFill)] })
+    const tree = await sim.run(sim.system.start(Tree, undefined, { name: 'tree', mailbox: { capacity: 1 } }))
+    await crash(sim, tree, 'a')
     expect(starts).toBe(3)
+    expect(await sim.run(tree.countChildren())).toMatchObject({ active: 1 })
   })
 })
 

@@ -19,8 +19,11 @@ type Json = { [key: string]: unknown }
 export function faultOf(version: string, name: string, value: unknown): string | undefined {
   const ajv = validatorOf(version)
   const base = version === '2025-11-25' ? '#/$defs/' : '#/definitions/'
-  const isValid = ajv.validate({ $ref: `mcp${base}${name}` }, JSON.parse(JSON.stringify(value)))
-  return isValid ? undefined : `${name} of ${version}: ${ajv.errorsText()} in ${JSON.stringify(value)}`
+  // Compiled once: a new schema object each time would be compiled, and kept, each time.
+  const validate = ajv.getSchema(`mcp${base}${name}`)
+  if (validate === undefined) throw new Error(`The schema of ${version} has no ${name}.`)
+  if (validate(JSON.parse(JSON.stringify(value)))) return undefined
+  return `${name} of ${version}: ${ajv.errorsText(validate.errors)} in ${JSON.stringify(value)}`
 }
 
 const validators = new Map<string, Ajv>()

@@ -1,0 +1,59 @@
+/** The benchmarks run, so that none rots: the status and the shape of their tables, never a time. The peers are left out. */
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Runs a program of the project and returns what it printed. Throws when it fails. */
+function run(...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: 100_000,
+  })
+  if (status !== 0) throw new Error(`${args.join(' ')} ended with status ${status}:\n${stdout}${stderr}`)
+  return stdout
+}
+
+/** The rows of the table under the line that begins with `title`, as cells. */
+function tableUnder(title: string, printed: string): string[][] {
+  const part = printed.slice(printed.indexOf(`\n${title}`) + 1).split('\n\n')[0] ?? ''
+  const [, head = '', rule = '', ...rows] = part.split('\n')
+  expect(rule, `the line under "${head}"`).toMatch(/^-+( +-+)+$/)
+  return [head, ...rows].map((row) => row.trim().split(/ {2,}/))
+}
+
+beforeAll(() => {
+  run('scripts/build.mjs', '--if-stale')
+}, 120_000)
+
+describe('the benchmarks, at their small size', () => {
+  it('measure the kernel beside the bare one, scenario by scenario, with the same checksums', () => {
+    const [head = [], ...rows] = tableUnder('kernel', run('dist/bench/run.js', 'kernel', '--small'))
+    expect(head.slice(0, 4)).toEqual(['scenario', 'library', 'least', 'median'])
+    const checksums = new Map<string, Set<string>>()
+    for (const row of rows) {
+      expect(row).toHaveLength(head.length)
+      const [scenario = '', library = ''] = row
+      expect(library).toMatch(/^(bare loop|bare kernel|bough)$/)
+      if (library !== 'bare loop') checksums.set(scenario, (checksums.get(scenario) ?? new Set()).add(row.at(-1) ?? ''))
+    }
+    expect(checksums.size).toBeGreaterThanOrEqual(7)
+    for (const [scenario, found] of checksums) expect([...found], scenario).toHaveLength(1)
+    expect(rows.filter(([, library]) => library === 'bough').length).toBe(checksums.size)
+  }, 120_000)
+
+  it.each(['stdio', 'http'])(
+    'measure echo over %s beside the bare limit',
+    (transport) => {
+      const printed = run('dist/bench/run.js', transport, '--small', '--only', 'bare,bough')
+      const [head = [], ...rows] = tableUnder(`echo over ${transport}`, printed)
+      expect(head.slice(0, 3)).toEqual(['server', 'load', 'calls/s'])
+      for (const row of rows) expect(row).toHaveLength(head.length)
+      expect(rows.some(([server]) => server?.startsWith('bare'))).toBe(true)
+      expect(rows.some(([server]) => server === 'bough')).toBe(true)
+    },
+    120_000,
+  )
+})

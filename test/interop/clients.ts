@@ -1,0 +1,85 @@
+/** The official clients of both generations behind one shape, so that one suite proves them all. */
+import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 } from '@modelcontextprotocol/client'
+import { StdioClientTransport as StdioV2 } from '@modelcontextprotocol/client/stdio'
+import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
+import { StdioClientTransport as StdioV1 } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import type { Transport as TransportV1 } from '@modelcontextprotocol/sdk/shared/transport.js'
+import {
+  CreateMessageRequestSchema,
+  ElicitRequestSchema,
+  ListRootsRequestSchema,
+  LoggingMessageNotificationSchema,
+  ResourceUpdatedNotificationSchema,
+  ToolListChangedNotificationSchema,
+} from '@modelcontextprotocol/sdk/types.js'
+import { childPath } from '../server/child.ts'
+
+/** What came unasked. */
+export interface Heard {
+  readonly logs: unknown[]
+  readonly updated: string[]
+  toolsChanged: number
+  readonly errors: Error[]
+}
+
+/** The part of the clients' interfaces that both share and the suite uses. */
+export type AnyClient = Pick<
+  ClientV2,
+  'callTool' | 'readResource' | 'subscribeResource' | 'unsubscribeResource' | 'getPrompt' | 'complete' | 'setLoggingLevel' | 'ping' | 'close' | 'getServerVersion'
+> & {
+  listTools(params?: { cursor?: string }): Promise<{ tools: { name: string }[]; nextCursor?: string | undefined }>
+  listResources(): Promise<{ resources: { uri: string }[] }>
+  listPrompts(): Promise<{ prompts: { name: string }[] }>
+}
+
+export interface Connected {
+  readonly client: AnyClient
+  readonly heard: Heard
+}
+
+export type Where = { readonly url: string } | { readonly stdio: object }
+
+const capabilities = { sampling: {}, elicitation: {}, roots: { listChanged: true } }
+const info = { name: 'interop', version: '1' }
+const sampled = { role: 'assistant', content: { type: 'text', text: 'from the model' }, model: 'test' } as const
+const elicited = { action: 'accept', content: { name: 'Ann' } } as const
+const roots = { roots: [{ uri: 'file:///root', name: 'root' }] }
+
+const command = (where: { readonly stdio: object }) => ({
+  command: process.execPath,
+  args: [childPath, 'stdio', JSON.stringify(where.stdio)],
+  stderr: 'ignore' as const,
+})
+
+const nothingHeard = (): Heard => ({ logs: [], updated: [], toolsChanged: 0, errors: [] })
+
+export async function connectV1(where: Where): Promise<Connected> {
+  const heard = nothingHeard()
+  const client = new ClientV1(info, { capabilities })
+  client.setRequestHandler(CreateMessageRequestSchema, () => sampled)
+  client.setRequestHandler(ElicitRequestSchema, () => elicited)
+  client.setRequestHandler(ListRootsRequestSchema, () => roots)
+  client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => void heard.logs.push(params.data))
+  client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => void heard.updated.push(params.uri))
+  client.setNotificationHandler(ToolListChangedNotificationSchema, () => void heard.toolsChanged++)
+  client.onerror = (error) => heard.errors.push(error)
+  const transport = 'url' in where ? new HttpV1(new URL(where.url)) : new StdioV1(command(where))
+  // The SDK's own types differ under exactOptionalPropertyTypes.
+  await client.connect(transport as TransportV1)
+  return { client: client as unknown as AnyClient, heard }
+}
+
+export async function connectV2(where: Where, mode: 'legacy' | 'auto'): Promise<Connected> {
+  const heard = nothingHeard()
+  const client = new ClientV2(info, { capabilities, versionNegotiation: { mode } })
+  client.setRequestHandler('sampling/createMessage', () => sampled)
+  client.setRequestHandler('elicitation/create', () => elicited)
+  client.setRequestHandler('roots/list', () => roots)
+  client.setNotificationHandler('notifications/message', ({ params }) => void heard.logs.push(params.data))
+  client.setNotificationHandler('notifications/resources/updated', ({ params }) => void heard.updated.push(params.uri))
+  client.setNotificationHandler('notifications/tools/list_changed', () => void heard.toolsChanged++)
+  client.onerror = (error) => heard.errors.push(error)
+  await client.connect('url' in where ? new HttpV2(new URL(where.url)) : new StdioV2(command(where)))
+  return { client, heard }
+}

@@ -1,0 +1,115 @@
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { build, spawnChild } from '../server/child.ts'
+import { type Connected, connectV1, connectV2, type Where } from './clients.ts'
+
+beforeAll(build, 120_000)
+
+const clients: Record<string, (where: Where) => Promise<Connected>> = {
+  'v1': connectV1,
+  'v2, legacy': (where) => connectV2(where, 'legacy'),
+  // It tries the newest revision first, and falls back.
+  'v2, auto': (where) => connectV2(where, 'auto'),
+}
+
+const transports: Record<string, (options: object) => Promise<Where>> = {
+  http: async (options) => ({ url: await spawnChild('http', options).line(0) }),
+  stdio: async (options) => ({ stdio: options }),
+}
+
+const cases = Object.keys(clients).flatMap((client) => Object.keys(transports).map((transport) => [client, transport] as const))
+
+describe.each(cases)('the official client %s over %s', (which, transport) => {
+  async function open(options: object = {}): Promise<Connected> {
+    const where = await transports[transport]?.(options)
+    const connected = where && (await clients[which]?.(where))
+    if (connected === undefined) throw new Error(`no client ${which} over ${transport}`)
+    onTestFinished(() => connected.client.close())
+    return connected
+  }
+
+  const textOf = (result: unknown) => (result as { content: { text: string }[] }).content[0]?.text
+
+  it('lists, calls, reads, prompts and completes', async () => {
+    const { client, heard } = await open()
+    expect(client.getServerVersion()).toMatchObject({ name: 'child' })
+    await client.ping()
+    expect((await client.listTools()).tools.map(({ name }) => name)).toContain('echo')
+    expect(textOf(await client.callTool({ name: 'echo', arguments: { n: 7 } }))).toBe('7')
+    expect((await client.callTool({ name: 'echo', arguments: { n: 'x' } })).isError).toBe(true)
+    expect((await client.callTool({ name: 'throws' })).isError).toBe(true)
+    await expect(client.callTool({ name: 'nope' })).rejects.toMatchObject({ code: -32602 })
+    expect((await client.listResources()).resources).toHaveLength(1)
+    expect((await client.readResource({ uri: 'users://7' })).contents[0]).toMatchObject({ text: 'user 7' })
+    await expect(client.readResource({ uri: 'nope://x' })).rejects.toMatchObject({ code: -32002 })
+    expect((await client.listPrompts()).prompts).toHaveLength(1)
+    const { messages } = await client.getPrompt({ name: 'greet', arguments: { name: 'Ann' } })
+    expect(messages[0]?.content).toMatchObject({ text: 'Greet Ann' })
+    const { completion } = await client.complete({ ref: { type: 'ref/prompt', name: 'greet' }, argument: { name: 'name', value: 'a' } })
+    expect(completion.values).toEqual(['ann'])
+    expect(heard.errors).toEqual([])
+  })
+
+  it('pages through a list', async () => {
+    const { client } = await open({ pageSize: 4 })
+    const names = new Set<string>()
+    if (which === 'v1') {
+      let cursor: string | undefined
+      do {
+        const page = await client.listTools(cursor === undefined ? {} : { cursor })
+        for (const { name } of page.tools) names.add(name)
+        cursor = page.nextCursor
+      } while (cursor !== undefined)
+    } else {
+      // This generation gathers the pages itself.
+      for (const { name } of (await client.listTools()).tools) names.add(name)
+    }
+    expect(names.size).toBe(13)
+  })
+
+  it('hears progress, logs at its level, updates and changed lists', async () => {
+    const { client, heard } = await open()
+    const progress: number[] = []
+    const done = await client.callTool({ name: 'steps' }, ...options(which, { onprogress: (news) => void progress.push(news.progress) }))
+    expect(textOf(done)).toBe('done')
+    expect(progress).toEqual([1, 2, 3])
+    await client.setLoggingLevel('error')
+    await client.callTool({ name: 'logs' })
+    await expect.poll(() => heard.logs).toEqual([{ high: true }])
+    await client.subscribeResource({ uri: 'config://app' })
+    await client.callTool({ name: 'change' })
+    await expect.poll(() => [heard.updated, heard.toolsChanged]).toEqual([['config://app'], 1])
+    await client.unsubscribeResource({ uri: 'config://app' })
+    await client.callTool({ name: 'change' })
+    await expect.poll(() => heard.toolsChanged).toBe(2)
+    expect(heard.updated).toHaveLength(1)
+    expect((await client.listTools()).tools.map(({ name }) => name)).toContain('changed')
+    expect(heard.errors).toEqual([])
+  })
+
+  it('answers sampling, elicitation and roots', async () => {
+    const { client, heard } = await open()
+    expect(textOf(await client.callTool({ name: 'sample' }))).toBe('sampled from the model')
+    expect(textOf(await client.callTool({ name: 'elicit' }))).toBe('accept Ann')
+    expect(textOf(await client.callTool({ name: 'roots' }))).toBe('file:///root')
+    expect(heard.errors).toEqual([])
+  })
+
+  it('cancels a call, which is aborted at the server, and goes on', async () => {
+    const { client, heard } = await open()
+    const abort = new AbortController()
+    const call = client.callTool({ name: 'waits' }, ...options(which, { signal: abort.signal }))
+    const outcome = expect(call).rejects.toThrow()
+    await client.callTool({ name: 'echo', arguments: { n: 1 } })
+    abort.abort('enough')
+    await outcome
+    await expect.poll(async () => textOf(await client.callTool({ name: 'aborted' }))).toBe('1')
+    expect(heard.errors).toEqual([])
+  })
+})
+
+type Options = { onprogress?: (news: { progress: number }) => void; signal?: AbortSignal }
+
+/** The first generation takes a result schema before the options. */
+function options(which: string, given: Options): [Options] {
+  return (which === 'v1' ? [undefined, given] : [given]) as unknown as [Options]
+}
