@@ -298,10 +298,16 @@ export class Process {
       this.finish('normal')
       return undefined
     }
+    if (this.stopping !== null) {
+      // After: OTP gen_server, init returning {stop, Reason}: a start error, and no terminate.
+      const { reason } = this.stopping
+      this.detachFromParent()
+      this.finish(reason)
+      return this.startFailure('stopped', reason)
+    }
     this.state = state
     this.bits &= ~bits.starting
-    if (this.stopping !== null) this.terminate(this.stopping.reason)
-    else if (!this.isIdle) this.wake()
+    if (!this.isIdle) this.wake()
     return this
   }
 

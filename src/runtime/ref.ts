@@ -301,6 +301,10 @@ function request(server: Process, kind: Kind, op: string, arg: unknown, timeoutM
 
 /** Asks a process to stop and resolves when it has ended for that reason. */
 function stopProcess(server: Process, reason: ExitReason, timeoutMs: number): Promise<void> {
+  if (server.system.current === server) {
+    const why = `${server.label} cannot wait for its own end. Use self.stop(reason) in a handler.`
+    return Promise.reject(new CallError('calling_self', why))
+  }
   return new Promise((resolve, reject) => {
     const monitor = server.observe((last) => {
       if (timer !== null) server.system.timers.cancel(timer)

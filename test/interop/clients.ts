@@ -21,6 +21,8 @@ export interface Heard {
   readonly updated: string[]
   toolsChanged: number
   readonly errors: Error[]
+  /** Method and status of every HTTP request. */
+  readonly exchanges: string[]
 }
 
 /** The part of the clients' interfaces that both share and the suite uses. */
@@ -52,7 +54,16 @@ const command = (where: { readonly stdio: object }) => ({
   stderr: 'ignore' as const,
 })
 
-const nothingHeard = (): Heard => ({ logs: [], updated: [], toolsChanged: 0, errors: [] })
+const nothingHeard = (): Heard => ({ logs: [], updated: [], toolsChanged: 0, errors: [], exchanges: [] })
+
+/** `fetch`, noting what was asked and answered. */
+const noting =
+  (heard: Heard) =>
+  async (url: string | URL, init?: RequestInit): Promise<Response> => {
+    const response = await fetch(url, init)
+    heard.exchanges.push(`${init?.method ?? 'GET'} ${response.status}`)
+    return response
+  }
 
 export async function connectV1(where: Where): Promise<Connected> {
   const heard = nothingHeard()
@@ -64,7 +75,7 @@ export async function connectV1(where: Where): Promise<Connected> {
   client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => void heard.updated.push(params.uri))
   client.setNotificationHandler(ToolListChangedNotificationSchema, () => void heard.toolsChanged++)
   client.onerror = (error) => heard.errors.push(error)
-  const transport = 'url' in where ? new HttpV1(new URL(where.url)) : new StdioV1(command(where))
+  const transport = 'url' in where ? new HttpV1(new URL(where.url), { fetch: noting(heard) }) : new StdioV1(command(where))
   // The SDK's own types differ under exactOptionalPropertyTypes.
   await client.connect(transport as TransportV1)
   return { client: client as unknown as AnyClient, heard }
@@ -80,6 +91,6 @@ export async function connectV2(where: Where, mode: 'legacy' | 'auto'): Promise<
   client.setNotificationHandler('notifications/resources/updated', ({ params }) => void heard.updated.push(params.uri))
   client.setNotificationHandler('notifications/tools/list_changed', () => void heard.toolsChanged++)
   client.onerror = (error) => heard.errors.push(error)
-  await client.connect('url' in where ? new HttpV2(new URL(where.url)) : new StdioV2(command(where)))
+  await client.connect('url' in where ? new HttpV2(new URL(where.url), { fetch: noting(heard) }) : new StdioV2(command(where)))
   return { client, heard }
 }

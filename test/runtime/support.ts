@@ -1,6 +1,6 @@
 /** What the kernel's tests share: a world in virtual time and a worker that does as it is told. */
 
-import { defineActor, type ExitReason, ignore, type Self, type SystemEvent } from 'bough/runtime'
+import { CallError, defineActor, type ExitReason, ignore, type Self, StartError, type SystemEvent } from 'bough/runtime'
 import { createSimulation, type Simulation } from 'bough/testing'
 
 export interface World extends Simulation {
@@ -73,3 +73,33 @@ export const Worker = defineActor({
     })
   },
 })
+
+export const Counter = defineActor({
+  name: 'counter',
+  version: 1,
+  init: (start: number) => ({ count: start }),
+  call: {
+    get: (state) => state.count,
+    add: (state, by: number) => (state.count += by),
+    addLater: async (state, by: number) => {
+      await Promise.resolve()
+      return (state.count += by)
+    },
+  },
+  cast: {
+    reset: (state) => {
+      state.count = 0
+    },
+  },
+})
+
+/** How a promise ends, in words: the class and code of its error. */
+export async function codeOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    (value) => `resolved ${String(value)}`,
+    (error: unknown) =>
+      error instanceof CallError || error instanceof StartError
+        ? `${error.name} ${error.code}`
+        : `threw ${String(error)}`,
+  )
+}

@@ -96,13 +96,14 @@ describe('the end of standard input', () => {
     initialize(child)
     write(child, { id: 1, ...call('waits') })
     write(child, { id: 2, method: 'ping' })
-    await child.line(1)
+    await child.line(2)
     write(child, { method: 'notifications/cancelled', params: { requestId: 1 } })
     const startedAt = performance.now()
     child.program.stdin.end()
     expect(await child.ended).toBe(0)
     expect(performance.now() - startedAt).toBeLessThan(2_000)
-    expect(child.lines).toHaveLength(2)
+    // To initialize and ping, and what the call had logged.
+    expect(child.lines).toHaveLength(3)
   })
 
   it('and SIGTERM both end a program over standard input with status 0', async () => {

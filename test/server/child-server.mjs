@@ -71,10 +71,11 @@ const server = createServer({ name: 'child', version: '1' })
   })
   .tool('aborted', { run: () => `${aborted}` })
   .tool('waits', {
-    run: (_args, ctx) =>
-      new Promise(() => {
-        ctx.signal.addEventListener('abort', () => aborted++)
-      }),
+    run: (_args, ctx) => {
+      ctx.log('alert', 'waiting')
+      ctx.signal.addEventListener('abort', () => aborted++)
+      return new Promise(() => undefined)
+    },
   })
   .tool('stats', {
     run: async () => {

@@ -69,8 +69,8 @@ export interface Initialize {
 }
 
 /** Serves under simulation; stopped when the test ends. */
-export async function world(server: Server, options: Partial<ServeOptions> = {}): Promise<World> {
-  const sim = createSimulation({ seed: SEED })
+export async function world(server: Server, options: Partial<ServeOptions> = {}, seed = SEED): Promise<World> {
+  const sim = createSimulation({ seed })
   const memory = memoryTransport()
   const events: ServerEvent[] = []
   const serving = serve(server, {
