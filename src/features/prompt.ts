@@ -63,7 +63,7 @@ export interface Prompt {
 }
 
 /** Makes a prompt ready. Throws a FeatureError that names the prompt and the option. */
-export function definePrompt<const A extends readonly PromptArgument[] = readonly []>(
+export function definePrompt<const A extends readonly PromptArgument[] = readonly PromptArgument[]>(
   name: string,
   options: PromptOptions<A>,
 ): Prompt {

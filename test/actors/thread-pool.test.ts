@@ -1,11 +1,7 @@
 import { createServer, serve } from 'bough'
 import type { Ref, SupervisorRef } from 'bough/runtime'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { build } from '../server/child.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { HttpClient } from '../server/http-client.ts'
-
-// Threads run the built file.
-beforeAll(build, 120_000)
 
 const server = createServer({ name: 'threads', version: '1' })
   .tool('spin', {
@@ -20,7 +16,7 @@ const server = createServer({ name: 'threads', version: '1' })
     input: { type: 'object', properties: { a: { type: 'number' } }, required: ['a'] },
     run: ({ a }, ctx) => {
       ctx.log('info', { a })
-      return `${a + 1}`
+      return `${Number(a) + 1}`
     },
   })
   .tool('echo', { run: () => 'hi' })

@@ -28,7 +28,16 @@ export interface Heard {
 /** The part of the clients' interfaces that both share and the suite uses. */
 export type AnyClient = Pick<
   ClientV2,
-  'callTool' | 'readResource' | 'subscribeResource' | 'unsubscribeResource' | 'getPrompt' | 'complete' | 'setLoggingLevel' | 'ping' | 'close' | 'getServerVersion'
+  | 'callTool'
+  | 'readResource'
+  | 'subscribeResource'
+  | 'unsubscribeResource'
+  | 'getPrompt'
+  | 'complete'
+  | 'setLoggingLevel'
+  | 'ping'
+  | 'close'
+  | 'getServerVersion'
 > & {
   listTools(params?: { cursor?: string }): Promise<{ tools: { name: string }[]; nextCursor?: string | undefined }>
   listResources(): Promise<{ resources: { uri: string }[] }>
@@ -75,7 +84,8 @@ export async function connectV1(where: Where): Promise<Connected> {
   client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => void heard.updated.push(params.uri))
   client.setNotificationHandler(ToolListChangedNotificationSchema, () => void heard.toolsChanged++)
   client.onerror = (error) => heard.errors.push(error)
-  const transport = 'url' in where ? new HttpV1(new URL(where.url), { fetch: noting(heard) }) : new StdioV1(command(where))
+  const transport =
+    'url' in where ? new HttpV1(new URL(where.url), { fetch: noting(heard) }) : new StdioV1(command(where))
   // The SDK's own types differ under exactOptionalPropertyTypes.
   await client.connect(transport as TransportV1)
   return { client: client as unknown as AnyClient, heard }
@@ -91,6 +101,8 @@ export async function connectV2(where: Where, mode: 'legacy' | 'auto'): Promise<
   client.setNotificationHandler('notifications/resources/updated', ({ params }) => void heard.updated.push(params.uri))
   client.setNotificationHandler('notifications/tools/list_changed', () => void heard.toolsChanged++)
   client.onerror = (error) => heard.errors.push(error)
-  await client.connect('url' in where ? new HttpV2(new URL(where.url), { fetch: noting(heard) }) : new StdioV2(command(where)))
+  await client.connect(
+    'url' in where ? new HttpV2(new URL(where.url), { fetch: noting(heard) }) : new StdioV2(command(where)),
+  )
   return { client, heard }
 }

@@ -1,14 +1,12 @@
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { build, spawnChild } from '../server/child.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { spawnChild } from '../server/child.ts'
 import { type Connected, connectV1, connectV2, type Where } from './clients.ts'
-
-beforeAll(build, 120_000)
 
 /** Longer than two of the times after which the server asks clients to come back. */
 const LONGER_THAN_RETRY_MS = 2_500
 
 const clients: Record<string, (where: Where) => Promise<Connected>> = {
-  'v1': connectV1,
+  v1: connectV1,
   'v2, legacy': (where) => connectV2(where, 'legacy'),
   // It tries the newest revision first, and falls back.
   'v2, auto': (where) => connectV2(where, 'auto'),
@@ -19,7 +17,9 @@ const transports: Record<string, (options: object) => Promise<Where>> = {
   stdio: async (options) => ({ stdio: options }),
 }
 
-const cases = Object.keys(clients).flatMap((client) => Object.keys(transports).map((transport) => [client, transport] as const))
+const cases = Object.keys(clients).flatMap((client) =>
+  Object.keys(transports).map((transport) => [client, transport] as const),
+)
 
 describe.each(cases)('the official client %s over %s', (which, transport) => {
   async function open(options: object = {}): Promise<Connected> {
@@ -49,7 +49,10 @@ describe.each(cases)('the official client %s over %s', (which, transport) => {
     expect((await client.listPrompts()).prompts).toHaveLength(1)
     const { messages } = await client.getPrompt({ name: 'greet', arguments: { name: 'Ann' } })
     expect(messages[0]?.content).toMatchObject({ text: 'Greet Ann' })
-    const { completion } = await client.complete({ ref: { type: 'ref/prompt', name: 'greet' }, argument: { name: 'name', value: 'a' } })
+    const { completion } = await client.complete({
+      ref: { type: 'ref/prompt', name: 'greet' },
+      argument: { name: 'name', value: 'a' },
+    })
     expect(completion.values).toEqual(['ann'])
     expect(heard.errors).toEqual([])
   })
@@ -74,7 +77,10 @@ describe.each(cases)('the official client %s over %s', (which, transport) => {
   it('hears progress, logs at its level, updates and changed lists', async () => {
     const { client, heard } = await open()
     const progress: number[] = []
-    const done = await client.callTool({ name: 'steps' }, ...options(which, { onprogress: (news) => void progress.push(news.progress) }))
+    const done = await client.callTool(
+      { name: 'steps' },
+      ...options(which, { onprogress: (news) => void progress.push(news.progress) }),
+    )
     expect(textOf(done)).toBe('done')
     expect(progress).toEqual([1, 2, 3])
     await client.setLoggingLevel('error')

@@ -1,13 +1,13 @@
-import { beforeAll, describe, expect, it } from 'vitest'
-import { build, type Child, childrenOf, spawnChild } from './child.ts'
+import { describe, expect, it } from 'vitest'
+import { type Child, childrenOf, spawnChild } from './child.ts'
 import { HttpClient } from './http-client.ts'
-
-beforeAll(build, 120_000)
 
 const CALLS = 50
 
 describe('SIGTERM', () => {
-  it('lets slow calls finish, answers those that are too slow, opens no session, and ends with status 0', { timeout: 30_000 }, async () => {
+  it('lets slow calls finish, answers those that are too slow, opens no session, and ends with status 0', {
+    timeout: 30_000,
+  }, async () => {
     const child = spawnChild('http', { drainMs: 1_500 })
     const url = await child.line(0)
     const clients = await Promise.all(Array.from({ length: 10 }, () => HttpClient.open(url)))
@@ -17,13 +17,18 @@ describe('SIGTERM', () => {
       return client.call('slow', { ms: n % 2 === 0 ? 700 : 20_000 })
     })
     // A child program of the server's tools would be an orphan; the server itself has none.
-    await expect.poll(async () => JSON.parse((await clients[0]?.call('stats'))?.result.content[0].text).processes).toBeGreaterThan(CALLS)
+    await expect
+      .poll(async () => JSON.parse((await clients[0]?.call('stats'))?.result.content[0].text).processes)
+      .toBeGreaterThan(CALLS)
     const startedAt = performance.now()
     child.program.kill('SIGTERM')
     // The drain has begun when a session takes no more requests, or a connection is refused.
     const isDraining = async () => (await clients[0]?.call('echo', { n: 1 }))?.error !== undefined
     await expect.poll(() => isDraining().catch(() => true)).toBe(true)
-    const late = new HttpClient(url).initialize().then((stream) => stream.status, () => 'refused')
+    const late = new HttpClient(url).initialize().then(
+      (stream) => stream.status,
+      () => 'refused',
+    )
     const answers = await Promise.all(calls)
     const answeredMs = performance.now() - startedAt
     expect(await child.ended).toBe(0)
@@ -52,10 +57,19 @@ describe('SIGTERM', () => {
     const child = spawnChild('http')
     const client = await HttpClient.open(await child.line(0))
     const call = client.call('slow', { ms: 20_000 }).catch(() => 'cut off')
-    await expect.poll(async () => JSON.parse((await client.call('stats')).result.content[0].text).processes).toBeGreaterThan(18)
+    await expect
+      .poll(async () => JSON.parse((await client.call('stats')).result.content[0].text).processes)
+      .toBeGreaterThan(18)
     child.program.kill('SIGTERM')
     // The drain has begun when no session can be opened any more.
-    await expect.poll(() => new HttpClient(client.url).initialize().then(() => 'open', () => 'closed')).toBe('closed')
+    await expect
+      .poll(() =>
+        new HttpClient(client.url).initialize().then(
+          () => 'open',
+          () => 'closed',
+        ),
+      )
+      .toBe('closed')
     child.program.kill('SIGTERM')
     expect(await child.ended).toBe(1)
     await call
@@ -121,7 +135,8 @@ describe('standard output', () => {
     initialize(child)
     child.program.stdin.write('garbage\n\n{"jsonrpc":"2.0"\n\u0000\n[1,2]\n')
     child.program.stdin.write(Buffer.from([0xff, 0xfe, 0x0a]))
-    for (let id = 1; id <= 100; id++) write(child, { id, ...call(['throws', 'hangs', 'leaks', 'steps', 'logs'][id % 5] ?? '') })
+    for (let id = 1; id <= 100; id++)
+      write(child, { id, ...call(['throws', 'hangs', 'leaks', 'steps', 'logs'][id % 5] ?? '') })
     write(child, { id: 'last', ...call('slow', { ms: 300 }) })
     const messages = async () => child.lines.map((line) => JSON.parse(line) as { jsonrpc: string; id?: unknown })
     await expect.poll(async () => (await messages()).some(({ id }) => id === 'last'), { timeout: 10_000 }).toBe(true)

@@ -1,14 +1,14 @@
-import { beforeAll, describe, expect, it } from 'vitest'
-import { build, spawnChild } from './child.ts'
+import { describe, expect, it } from 'vitest'
+import { spawnChild } from './child.ts'
 import { HttpClient } from './http-client.ts'
-
-beforeAll(build, 120_000)
 
 /** Bytes that the heap may have grown after as many faults as in the warm-up round and four times as many. */
 const GROWTH_MAX_BYTES = 2 * 1024 * 1024
 
 async function stats(client: HttpClient) {
-  return JSON.parse((await client.call('stats')).result.content[0].text) as Record<string, number> & { heapUsed: number }
+  return JSON.parse((await client.call('stats')).result.content[0].text) as Record<string, number> & {
+    heapUsed: number
+  }
 }
 
 async function inParallel(count: number, width: number, one: (n: number) => Promise<void>): Promise<void> {

@@ -4,7 +4,10 @@ import { world } from './support.ts'
 
 const said = { role: 'assistant', content: { type: 'text', text: 'hello' }, model: 'm', stopReason: 'endTurn' }
 const message = { role: 'user', content: { type: 'text', text: 'hi' } } as const
-const form = { message: 'Name?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } } as const
+const form = {
+  message: 'Name?',
+  requestedSchema: { type: 'object', properties: { name: { type: 'string' } } },
+} as const
 
 const asks: Record<string, (ctx: ToolContext) => Promise<unknown>> = {
   sample: (ctx) => ctx.sample({ messages: [message], maxTokens: 5 }),
@@ -60,7 +63,17 @@ describe('asking the client', () => {
 
   it.each(['2024-11-05', '2025-03-26', '2025-06-18'])('keeps to the words of %s', async (version) => {
     const client = await (await world(asking())).open({ version, capabilities: all })
-    for (const method of asked) client.answers[method] = () => ({ result: method === 'roots/list' ? { roots: [] } : method === 'ping' ? {} : method === 'elicitation/create' ? { action: 'cancel' } : said })
+    for (const method of asked)
+      client.answers[method] = () => ({
+        result:
+          method === 'roots/list'
+            ? { roots: [] }
+            : method === 'ping'
+              ? {}
+              : method === 'elicitation/create'
+                ? { action: 'cancel' }
+                : said,
+      })
     for (const tool of Object.keys(asks)) await client.call(tool)
     expect(client.of('elicitation/create').length > 0).toBe(version >= '2025-06-18')
     expect(client.of('sampling/createMessage')).toHaveLength(1)
@@ -141,7 +154,12 @@ describe('asking the client', () => {
     client.notify('notifications/cancelled', { requestId: id })
     await client.settle()
     const questions = [...client.of('roots/list'), ...client.of('elicitation/create')].map((one) => one.id)
-    expect(client.of('notifications/cancelled').map(({ params }) => params.requestId).sort()).toEqual(questions.sort())
+    expect(
+      client
+        .of('notifications/cancelled')
+        .map(({ params }) => params.requestId)
+        .sort(),
+    ).toEqual(questions.sort())
     const session = await w.process('session')
     expect(session.info()).toMatchObject({ timers: 0, monitors: 0 })
   })

@@ -15,12 +15,31 @@ function tools() {
       input: z.object({ city: z.string(), days: z.number().int().max(7).optional() }),
       run: ({ city, days = 1 }) => `${city} ${days}`,
     })
-    .tool('plain', { input: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] }, run: ({ n }) => `${n}` })
-    .tool('throws', { run: () => { throw new Error('boom') } })
+    .tool('plain', {
+      input: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] },
+      run: ({ n }) => `${n}`,
+    })
+    .tool('throws', {
+      run: () => {
+        throw new Error('boom')
+      },
+    })
     .tool('rejects', { run: () => Promise.reject(new Error('bang')) })
-    .tool('throws_nothing', { run: () => { throw undefined } })
-    .tool('protocol', { run: () => { throw new ProtocolError(-32042, 'visit', { elicitations: [] }) } })
-    .tool('bad_data', { run: () => { throw new ProtocolError(-32000.5, 'odd', { big: 1n }) } })
+    .tool('throws_nothing', {
+      run: () => {
+        throw undefined
+      },
+    })
+    .tool('protocol', {
+      run: () => {
+        throw new ProtocolError(-32042, 'visit', { elicitations: [] })
+      },
+    })
+    .tool('bad_data', {
+      run: () => {
+        throw new ProtocolError(-32000.5, 'odd', { big: 1n })
+      },
+    })
     .tool('bad_result', { run: () => ({ structured: { big: 1n } }) as never })
     .tool('nonsense', { run: () => 7 as never })
     .tool('structured', { output, run: () => ({ structured: { doubled: 4 } }) })
@@ -29,13 +48,15 @@ function tools() {
     .tool('endless', { timeout: Number.POSITIVE_INFINITY, run: () => 'there' })
     .tool('progress', {
       run: (_args, ctx) => {
-        for (const done of [1, 1, 0.5, 2, Number.NaN, Number.POSITIVE_INFINITY, 3]) ctx.progress(done, done === 2 ? Number.NaN : 3, 'on')
+        for (const done of [1, 1, 0.5, 2, Number.NaN, Number.POSITIVE_INFINITY, 3])
+          ctx.progress(done, done === 2 ? Number.NaN : 3, 'on')
         return 'done'
       },
     })
     .tool('logs', {
       run: (_args, ctx) => {
-        for (const level of ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const) ctx.log(level, level)
+        for (const level of ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const)
+          ctx.log(level, level)
         return 'logged'
       },
     })
@@ -49,7 +70,12 @@ function tools() {
         return 'logged'
       },
     })
-    .tool('logs_at_no_level', { run: (_args, ctx) => { ctx.log('loud' as never, 1); return 'logged' } })
+    .tool('logs_at_no_level', {
+      run: (_args, ctx) => {
+        ctx.log('loud' as never, 1)
+        return 'logged'
+      },
+    })
 }
 
 const textOf = (answer: { result?: { content: { text: string }[] } }) => answer.result?.content[0]?.text
@@ -88,40 +114,49 @@ describe('tools/call', () => {
     }
   })
 
-  it.each([['throws', 'boom'], ['rejects', 'bang'], ['throws_nothing', 'nothing'], ['nonsense', '7']])(
-    'answers the tool "%s" with isError, and reports it',
-    async (name, why) => {
-      const w = await world(tools())
-      const client = await w.open()
-      const answer = await client.call(name)
-      expect(answer.result.isError).toBe(true)
-      expect(textOf(answer)).toContain(why)
-      expect(textOf(answer)).not.toContain('.ts:')
-      expect(w.events).toContainEqual(expect.objectContaining({ type: 'feature_failed', kind: 'tool', name }))
-    },
-  )
+  it.each([
+    ['throws', 'boom'],
+    ['rejects', 'bang'],
+    ['throws_nothing', 'nothing'],
+    ['nonsense', '7'],
+  ])('answers the tool "%s" with isError, and reports it', async (name, why) => {
+    const w = await world(tools())
+    const client = await w.open()
+    const answer = await client.call(name)
+    expect(answer.result.isError).toBe(true)
+    expect(textOf(answer)).toContain(why)
+    expect(textOf(answer)).not.toContain('.ts:')
+    expect(w.events).toContainEqual(expect.objectContaining({ type: 'feature_failed', kind: 'tool', name }))
+  })
 
   it('passes on the protocol errors of an author, and survives those that are no JSON', async () => {
     const w = await world(tools())
     const client = await w.open()
-    expect((await client.call('protocol')).error).toEqual({ code: -32042, message: 'visit', data: { elicitations: [] } })
+    expect((await client.call('protocol')).error).toEqual({
+      code: -32042,
+      message: 'visit',
+      data: { elicitations: [] },
+    })
     expect((await client.call('bad_data')).error).toEqual({ code: -32603, message: 'odd' })
     const bad = await client.call('bad_result')
     expect(bad.error?.code ?? bad.result?.isError).toBeTruthy()
     expect(w.events.filter((event) => event.type === 'crash')).toEqual([])
   })
 
-  it.each(['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])('gives structured results as %s knows them', async (version) => {
-    const client = await (await world(tools())).open({ version })
-    const good = await client.call('structured')
-    expect(JSON.parse(textOf(good) ?? '')).toEqual({ doubled: 4 })
-    if (version >= '2025-06-18') expect(good.result.structuredContent).toEqual({ doubled: 4 })
-    else expect(good.result).not.toHaveProperty('structuredContent')
-    const bad = await client.call('structured_bad')
-    expect(bad.result.isError).toBe(true)
-    expect(textOf(bad)).toContain('doubled')
-    await client.request('tools/list')
-  })
+  it.each(['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])(
+    'gives structured results as %s knows them',
+    async (version) => {
+      const client = await (await world(tools())).open({ version })
+      const good = await client.call('structured')
+      expect(JSON.parse(textOf(good) ?? '')).toEqual({ doubled: 4 })
+      if (version >= '2025-06-18') expect(good.result.structuredContent).toEqual({ doubled: 4 })
+      else expect(good.result).not.toHaveProperty('structuredContent')
+      const bad = await client.call('structured_bad')
+      expect(bad.result.isError).toBe(true)
+      expect(textOf(bad)).toContain('doubled')
+      await client.request('tools/list')
+    },
+  )
 
   it('ends what takes longer than its timeout, to the millisecond, and aborts its signal', async () => {
     let aborted = 0
@@ -167,7 +202,11 @@ describe('progress', () => {
 describe('logging', () => {
   it('sends what is at or above the level that the client set', async () => {
     const client = await (await world(tools())).open()
-    for (const [level, count] of [['debug', 8], ['error', 4], ['emergency', 1]] as const) {
+    for (const [level, count] of [
+      ['debug', 8],
+      ['error', 4],
+      ['emergency', 1],
+    ] as const) {
       expect((await client.request('logging/setLevel', { level })).result).toEqual({})
       const at = client.of('notifications/message').length
       await client.call('logs')
@@ -191,7 +230,13 @@ describe('cancelling', () => {
   it('aborts the call, sends no answer, and leaves nothing', async () => {
     let why: unknown
     const server = tools().tool('waits', {
-      run: (_args, ctx) => new Promise<string>((done) => ctx.signal.addEventListener('abort', () => { why = ctx.signal.reason; done('late') })),
+      run: (_args, ctx) =>
+        new Promise<string>((done) =>
+          ctx.signal.addEventListener('abort', () => {
+            why = ctx.signal.reason
+            done('late')
+          }),
+        ),
     })
     const w = await world(server)
     const client = await w.open()
@@ -218,7 +263,8 @@ describe('cancelling', () => {
   it('of unknown, finished or foreign requests is ignored', async () => {
     const client = await (await world(tools())).open()
     await client.call('structured')
-    for (const requestId of [1, 2, 999, 'x', null, undefined, {}]) client.notify('notifications/cancelled', { requestId })
+    for (const requestId of [1, 2, 999, 'x', null, undefined, {}])
+      client.notify('notifications/cancelled', { requestId })
     client.notify('notifications/cancelled')
     expect(textOf(await client.call('endless'))).toBe('there')
   })
@@ -243,7 +289,12 @@ describe('cancelling', () => {
 describe('limits of a session', () => {
   it('refuses one request too many in flight, and answers pings all the same', async () => {
     const gate = deferred()
-    const server = tools().tool('gated', { run: async () => { await gate.promise; return 'through' } })
+    const server = tools().tool('gated', {
+      run: async () => {
+        await gate.promise
+        return 'through'
+      },
+    })
     const w = await world(server, { sessions: { maxRequests: 3 } })
     const client = await w.open()
     const ids = [1, 2, 3].map(() => client.begin('tools/call', { name: 'gated' }))
@@ -275,7 +326,12 @@ describe('limits of a session', () => {
   it('ends the session of a connection that closed, with its calls', async () => {
     let isAborted = false
     const server = tools().tool('waits', {
-      run: (_args, ctx) => new Promise<string>(() => ctx.signal.addEventListener('abort', () => { isAborted = true })),
+      run: (_args, ctx) =>
+        new Promise<string>(() =>
+          ctx.signal.addEventListener('abort', () => {
+            isAborted = true
+          }),
+        ),
     })
     const w = await world(server)
     const before = w.app.system.processCount

@@ -50,14 +50,20 @@ const server = createServer({ name: 'child', version: '1' })
   })
   .tool('sample', {
     run: async (_args, ctx) => {
-      const { content } = await ctx.sample({ messages: [{ role: 'user', content: { type: 'text', text: 'hi' } }], maxTokens: 9 })
+      const { content } = await ctx.sample({
+        messages: [{ role: 'user', content: { type: 'text', text: 'hi' } }],
+        maxTokens: 9,
+      })
       return `sampled ${[content].flat()[0].text}`
     },
   })
   .tool('elicit', {
     run: async (_args, ctx) => {
       const properties = { name: { type: 'string' } }
-      const { action, content } = await ctx.elicit({ message: 'Name?', requestedSchema: { type: 'object', properties } })
+      const { action, content } = await ctx.elicit({
+        message: 'Name?',
+        requestedSchema: { type: 'object', properties },
+      })
       return `${action} ${content?.name}`
     },
   })
@@ -92,7 +98,9 @@ const server = createServer({ name: 'child', version: '1' })
   .resource('config://app', { read: () => 'config' })
   .resourceTemplate('users://{id}', { read: ({ id }) => `user ${id}`, complete: { id: () => ['ann', 'bob'] } })
   .prompt('greet', {
-    arguments: [{ name: 'name', required: true, complete: (prefix) => ['ann', 'bob'].filter((name) => name.startsWith(prefix)) }],
+    arguments: [
+      { name: 'name', required: true, complete: (prefix) => ['ann', 'bob'].filter((name) => name.startsWith(prefix)) },
+    ],
     get: ({ name }) => `Greet ${name}`,
   })
 

@@ -7,12 +7,6 @@ import { onTestFinished } from 'vitest'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 export const childPath = fileURLToPath(new URL('./child-server.mjs', import.meta.url))
 
-/** Compiles what changed. */
-export function build(): void {
-  const { status, stderr } = spawnSync(process.execPath, ['scripts/build.mjs', '--if-stale'], { cwd: root, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`The build failed:\n${stderr}`)
-}
-
 export interface Child {
   readonly program: ChildProcessWithoutNullStreams
   /** Resolves with the exit status, or the signal that ended it. */
@@ -40,7 +34,8 @@ export function spawnChild(transport: 'http' | 'stdio', options: object = {}): C
   })
   onTestFinished(() => void program.kill('SIGKILL'))
   const line = async (index: number): Promise<string> => {
-    while (lines.length <= index) await Promise.race([once(program, 'lines'), ended.then(() => Promise.reject(new Error('The program ended.')))])
+    while (lines.length <= index)
+      await Promise.race([once(program, 'lines'), ended.then(() => Promise.reject(new Error('The program ended.')))])
     return lines[index] ?? ''
   }
   return { program, ended, lines, line }
@@ -48,5 +43,7 @@ export function spawnChild(transport: 'http' | 'stdio', options: object = {}): C
 
 /** Processes of this machine whose parent is `pid`. */
 export function childrenOf(pid: number): string[] {
-  return spawnSync('ps', ['--ppid', String(pid), '-o', 'pid='], { encoding: 'utf8' }).stdout.split('\n').filter(Boolean)
+  return spawnSync('ps', ['--ppid', String(pid), '-o', 'pid='], { encoding: 'utf8' })
+    .stdout.split('\n')
+    .filter(Boolean)
 }

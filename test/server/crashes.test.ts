@@ -7,17 +7,24 @@ function server() {
   const gate = deferred()
   const definition = createServer({ name: 'crashes', version: '1' })
     .tool('echo', { run: () => 'hi' })
-    .tool('gated', { timeout: 60_000, run: async () => { await gate.promise; return 'through' } })
+    .tool('gated', {
+      timeout: 60_000,
+      run: async () => {
+        await gate.promise
+        return 'through'
+      },
+    })
     .tool('asks', { timeout: 60_000, run: async (_args, ctx) => `${(await ctx.roots()).length} roots` })
     .resource('config://app', { read: () => 'x' })
   return { definition, gate }
 }
 
-const crash = (ref: Ref) => (ref as Ref & { cast(op: string, arg: unknown): boolean }).cast('receive', { message: null, sink: null })
+const crash = (ref: Ref) =>
+  (ref as Ref & { cast(op: string, arg: unknown): boolean }).cast('receive', { message: null, sink: null })
 
 /** What makes an end of a session: its own fault, a kill, its sibling's end. */
 const ends: Record<string, (w: World) => Promise<void>> = {
-  'crashes': async (w) => void crash(await w.process('session')),
+  crashes: async (w) => void crash(await w.process('session')),
   'is killed': async (w) => (await w.process('session')).exit('kill'),
   'loses its supervisor of requests': async (w) => (await w.process('requests')).exit('kill'),
 }
@@ -48,7 +55,13 @@ describe.each(Object.keys(ends))('when a session %s', (how) => {
     expect(client.isClosed).toBe(false)
     const after = await w.process('session')
     expect(after.pid).not.toBe(before?.pid)
-    expect(await w.sim.run(after.call('describe'))).toMatchObject({ phase: 'operating', protocolVersion: '2025-06-18', subscriptions: 1, inFlight: 0, clientInfo: { name: 'test' } })
+    expect(await w.sim.run(after.call('describe'))).toMatchObject({
+      phase: 'operating',
+      protocolVersion: '2025-06-18',
+      subscriptions: 1,
+      inFlight: 0,
+      clientInfo: { name: 'test' },
+    })
     expect(await echoes(client)).toBe(true)
     w.app.resourceUpdated('config://app')
     await client.settle()
@@ -81,7 +94,9 @@ describe('a session that crashes too often', () => {
     for (let n = 0; n < 3; n++) {
       const sessions = await w.processes('session')
       const mine = sessions[0]
-      const described = await Promise.all(sessions.map(async (ref) => (await w.sim.run(ref.call('describe'))) as { id: string }))
+      const described = await Promise.all(
+        sessions.map(async (ref) => (await w.sim.run(ref.call('describe'))) as { id: string }),
+      )
       expect(described).toHaveLength(2)
       if (mine !== undefined) crash(mine)
       await w.sim.settle()
@@ -95,7 +110,15 @@ describe('a session that crashes too often', () => {
 })
 
 describe('killing any process of the server', () => {
-  const inner = ['metrics', 'session-manager', 'thread-pool', 'subscriptions', 'tool-registry', 'resource-registry', 'prompt-registry']
+  const inner = [
+    'metrics',
+    'session-manager',
+    'thread-pool',
+    'subscriptions',
+    'tool-registry',
+    'resource-registry',
+    'prompt-registry',
+  ]
 
   it.each(inner)('%s leaves open sessions, their calls and their subscriptions as they are', async (name) => {
     const { definition, gate } = server()
@@ -126,23 +149,26 @@ describe('killing any process of the server', () => {
     expect(await w.processes('session')).toEqual([])
   })
 
-  it.each(['core', 'workers', 'catalog', 'sessions', 'listeners', 'memory'])('%s ends sessions, and new ones can be opened', async (name) => {
-    const { definition } = server()
-    const w = await world(definition)
-    const client = await w.open()
-    const id = client.begin('tools/call', { name: 'gated' })
-    await client.settle()
-    ;(await w.process(name)).exit('kill')
-    // Listeners that are shut down for what was built on the dead one drain first.
-    await w.sim.advance(20_000)
-    expect(client.isClosed).toBe(true)
-    // Without its listener a connection is gone, and that is the answer.
-    if (name !== 'listeners' && name !== 'memory') expect((await client.answerTo(id)).error?.code).toBe(-32603)
-    const fresh = await w.open()
-    expect(await echoes(fresh)).toBe(true)
-    expect(await w.processes('session')).toHaveLength(1)
-    expect(w.app.metrics()['sessions']).toBe(1)
-  })
+  it.each(['core', 'workers', 'catalog', 'sessions', 'listeners', 'memory'])(
+    '%s ends sessions, and new ones can be opened',
+    async (name) => {
+      const { definition } = server()
+      const w = await world(definition)
+      const client = await w.open()
+      const id = client.begin('tools/call', { name: 'gated' })
+      await client.settle()
+      ;(await w.process(name)).exit('kill')
+      // Listeners that are shut down for what was built on the dead one drain first.
+      await w.sim.advance(20_000)
+      expect(client.isClosed).toBe(true)
+      // Without its listener a connection is gone, and that is the answer.
+      if (name !== 'listeners' && name !== 'memory') expect((await client.answerTo(id)).error?.code).toBe(-32603)
+      const fresh = await w.open()
+      expect(await echoes(fresh)).toBe(true)
+      expect(await w.processes('session')).toHaveLength(1)
+      expect(w.app.metrics()['sessions']).toBe(1)
+    },
+  )
 
   it('a change made while its registry restarts is not lost', async () => {
     const { definition } = server()

@@ -8,14 +8,21 @@ function features() {
   return createServer({ name: 'features', version: '1' })
     .resource('config://app', { name: 'app', title: 'App', mimeType: 'text/plain', read: () => 'config' })
     .resource('bytes://app', { read: () => ({ contents: [{ uri: 'bytes://app', blob: 'AAEC' }] }) })
-    .resource('broken://app', { read: () => { throw new Error('no disk') } })
+    .resource('broken://app', {
+      read: () => {
+        throw new Error('no disk')
+      },
+    })
     .resourceTemplate('users://{id}/profile', {
       name: 'profile',
       read: ({ id }) => `user ${String(id)}`,
       complete: { id: (prefix) => ['ann', 'bob', 'anton'].filter((name) => name.startsWith(prefix)) },
     })
     .prompt('review', {
-      arguments: [{ name: 'code', required: true }, { name: 'style', complete: () => Array.from({ length: 150 }, (_, n) => `style-${n}`) }],
+      arguments: [
+        { name: 'code', required: true },
+        { name: 'style', complete: () => Array.from({ length: 150 }, (_, n) => `style-${n}`) },
+      ],
       get: ({ code, style }) => `Review ${code} ${style ?? ''}`,
     })
     .prompt('broken', { get: () => Promise.reject(new Error('no words')) })
@@ -24,8 +31,12 @@ function features() {
 describe.each(revisions)('resources and prompts under %s', (version) => {
   it('are listed and read', async () => {
     const client = await (await world(features())).open({ version })
-    expect((await client.request('resources/list')).result.resources.map(({ uri }: { uri: string }) => uri)).toContain('config://app')
-    expect((await client.request('resources/templates/list')).result.resourceTemplates[0].uriTemplate).toBe('users://{id}/profile')
+    expect((await client.request('resources/list')).result.resources.map(({ uri }: { uri: string }) => uri)).toContain(
+      'config://app',
+    )
+    expect((await client.request('resources/templates/list')).result.resourceTemplates[0].uriTemplate).toBe(
+      'users://{id}/profile',
+    )
     const read = async (uri: string) => (await client.request('resources/read', { uri })).result.contents[0]
     expect(await read('config://app')).toMatchObject({ uri: 'config://app', text: 'config', mimeType: 'text/plain' })
     expect(await read('bytes://app')).toMatchObject({ blob: 'AAEC' })
@@ -69,11 +80,19 @@ describe('lists', () => {
   it('come in pages that hold everything once, and refuse cursors that are not theirs', async () => {
     const server = createServer({ name: 'many', version: '1' })
     for (let n = 0; n < 23; n++) {
-      server.tool(`tool-${n}`, { run: () => 'x' }).resource(`r://${n}`, { read: () => 'x' }).prompt(`prompt-${n}`, { get: () => 'x' })
+      server
+        .tool(`tool-${n}`, { run: () => 'x' })
+        .resource(`r://${n}`, { read: () => 'x' })
+        .prompt(`prompt-${n}`, { get: () => 'x' })
       server.resourceTemplate(`t${n}://{id}`, { read: () => 'x' })
     }
     const client = await (await world(server, { pageSize: 5 })).open()
-    const lists = [['tools/list', 'tools', 'name'], ['resources/list', 'resources', 'uri'], ['prompts/list', 'prompts', 'name'], ['resources/templates/list', 'resourceTemplates', 'uriTemplate']] as const
+    const lists = [
+      ['tools/list', 'tools', 'name'],
+      ['resources/list', 'resources', 'uri'],
+      ['prompts/list', 'prompts', 'name'],
+      ['resources/templates/list', 'resourceTemplates', 'uriTemplate'],
+    ] as const
     for (const [method, member, key] of lists) {
       const seen: string[] = []
       let cursor: string | undefined
@@ -85,7 +104,8 @@ describe('lists', () => {
       } while (cursor !== undefined)
       expect(seen).toHaveLength(23)
       expect(new Set(seen).size).toBe(23)
-      for (const bad of ['', 'nope', '999999', 'WzFd']) expect((await client.request(method, { cursor: bad })).error?.code).toBe(-32602)
+      for (const bad of ['', 'nope', '999999', 'WzFd'])
+        expect((await client.request(method, { cursor: bad })).error?.code).toBe(-32602)
       expect((await client.request(method, { cursor: 7 })).error?.code).toBe(-32602)
     }
     const tools = (await client.request('tools/list')).result.nextCursor
@@ -98,8 +118,15 @@ describe('a live server', () => {
     const server = features().tool('first', { run: () => '1' })
     const w = await world(server)
     const clients = [await w.open(), await w.open({ version: '2024-11-05' })]
-    server.tool('second', { run: () => '2' }).tool('first', { run: () => 'one' }).removeTool('second')
-    server.resource('new://x', { read: () => 'x' }).removeResource('new://x').removePrompt('review').removePrompt('nope')
+    server
+      .tool('second', { run: () => '2' })
+      .tool('first', { run: () => 'one' })
+      .removeTool('second')
+    server
+      .resource('new://x', { read: () => 'x' })
+      .removeResource('new://x')
+      .removePrompt('review')
+      .removePrompt('nope')
     await w.sim.settle()
     for (const client of clients) {
       expect(client.of('notifications/tools/list_changed')).toHaveLength(3)
@@ -125,7 +152,12 @@ describe('a live server', () => {
 
   it('lets a call that runs go on when its tool is removed', async () => {
     let finish: (value: string) => void = () => undefined
-    const server = createServer({ name: 'x', version: '1' }).tool('t', { run: () => new Promise<string>((done) => { finish = done }) })
+    const server = createServer({ name: 'x', version: '1' }).tool('t', {
+      run: () =>
+        new Promise<string>((done) => {
+          finish = done
+        }),
+    })
     const w = await world(server)
     const client = await w.open()
     const id = client.begin('tools/call', { name: 't' })

@@ -77,11 +77,17 @@ export class Stream {
   }
 
   private event(block: string): void {
-    const fields = new Map(block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]))
+    const fields = new Map(
+      block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
+    )
     // A comment keeps the connection alive and says nothing.
     if (!fields.has('id') && !fields.has('data')) return
     const retry = fields.get('retry')
-    const event = { id: fields.get('id'), retry: retry === undefined ? undefined : Number(retry), data: fields.get('data') ?? '' }
+    const event = {
+      id: fields.get('id'),
+      retry: retry === undefined ? undefined : Number(retry),
+      data: fields.get('data') ?? '',
+    }
     this.events.push(event)
     if (event.data !== '') for (const message of [JSON.parse(event.data)].flat()) this.take(message)
     else this.wake()
@@ -120,7 +126,11 @@ export class HttpClient {
   async initialize(version = '2025-11-25', capabilities: object = {}): Promise<Stream> {
     this.version = version
     const clientInfo = { name: 'test', version: '1' }
-    const stream = await this.send({ id: this.nextId(), method: 'initialize', params: { protocolVersion: version, capabilities, clientInfo } })
+    const stream = await this.send({
+      id: this.nextId(),
+      method: 'initialize',
+      params: { protocolVersion: version, capabilities, clientInfo },
+    })
     await stream.over
     this.sessionId = stream.headers.get('mcp-session-id') ?? undefined
     return stream

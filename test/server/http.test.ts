@@ -35,7 +35,14 @@ async function start(options: Partial<ServeOptions> = {}) {
       },
     })
     .resource('config://app', { read: () => 'x' })
-  const app = await serve(server, { http: { port: 0 }, signals: false, guard: false, logger: false, drainMs: 200, ...options })
+  const app = await serve(server, {
+    http: { port: 0 },
+    signals: false,
+    guard: false,
+    logger: false,
+    drainMs: 200,
+    ...options,
+  })
   onTestFinished(() => app.stop())
   return {
     app,
@@ -83,8 +90,12 @@ describe('a session over HTTP', () => {
     expect((await stranger.listen()).status).toBe(400)
     expect((await stranger.end()).status).toBe(400)
     stranger.sessionId = 'nobody'
-    for (const answer of [stranger.begin('ping'), stranger.listen(), stranger.end(), stranger.initialize()]) expect((await answer).status).toBe(404)
-    expect((await client.fetch('POST', { 'mcp-protocol-version': '1999-01-01' }, '{"jsonrpc":"2.0","id":1,"method":"ping"}')).status).toBe(400)
+    for (const answer of [stranger.begin('ping'), stranger.listen(), stranger.end(), stranger.initialize()])
+      expect((await answer).status).toBe(404)
+    expect(
+      (await client.fetch('POST', { 'mcp-protocol-version': '1999-01-01' }, '{"jsonrpc":"2.0","id":1,"method":"ping"}'))
+        .status,
+    ).toBe(400)
     expect((await client.fetch('POST', {}, '{nope')).status).toBe(400)
     expect((await client.fetch('POST', {}, '[]')).status).toBe(400)
     expect((await client.send([{ id: 90, method: 'ping' }])).status).toBe(400)
@@ -95,7 +106,11 @@ describe('a session over HTTP', () => {
   it('takes batches under 2025-03-26, also without the header of the revision', async () => {
     const { app } = await start()
     const client = await HttpClient.open(app.url, '2025-03-26')
-    const stream = await client.send([{ id: 'a', method: 'ping' }, { id: 'b', method: 'tools/call', params: { name: 'echo' } }, { method: 'notifications/initialized' }])
+    const stream = await client.send([
+      { id: 'a', method: 'ping' },
+      { id: 'b', method: 'tools/call', params: { name: 'echo' } },
+      { method: 'notifications/initialized' },
+    ])
     await stream.over
     expect(stream.messages.map(({ id }) => id).sort()).toEqual(['a', 'b'])
     expect((await client.send([{ method: 'notifications/initialized' }])).status).toBe(202)
@@ -129,7 +144,11 @@ describe('a session over HTTP', () => {
 
   it('ends after its idle time, unless a stream is open or a call runs', async () => {
     const { app, calls } = await start({ sessions: { idleMs: 300 } })
-    const [idle, listening, busy] = [await HttpClient.open(app.url), await HttpClient.open(app.url), await HttpClient.open(app.url)]
+    const [idle, listening, busy] = [
+      await HttpClient.open(app.url),
+      await HttpClient.open(app.url),
+      await HttpClient.open(app.url),
+    ]
     const get = await listening.listen()
     const call = busy.begin('tools/call', { name: 'gated' })
     await calls.entered.promise
@@ -151,8 +170,18 @@ describe('a session over HTTP', () => {
     const [manager] = await processes(app, 'session-manager')
     const { sys } = await import('bough/runtime')
     if (manager !== undefined) await sys.suspend(manager)
-    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } } })
-    const left = fetch(app.url, { method: 'POST', body, signal: abort.signal, headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' } })
+    const body = JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } },
+    })
+    const left = fetch(app.url, {
+      method: 'POST',
+      body,
+      signal: abort.signal,
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+    })
     await expect.poll(() => manager?.info()?.queueLength).toBe(1)
     abort.abort()
     await expect(left).rejects.toThrow()
@@ -171,8 +200,17 @@ describe('streams', () => {
     const stream = await client.begin('tools/call', { name: 'steps' })
     await stream.over
     expect(stream.isEvents).toBe(true)
-    expect(stream.events[0]).toMatchObject({ data: '', id: expect.stringMatching(/^[\x21-\x7e]+$/), retry: expect.any(Number) })
-    expect(stream.messages.map(({ params, result }) => params?.data ?? result.content[0].text)).toEqual(['one', 'two', 'three', 'done'])
+    expect(stream.events[0]).toMatchObject({
+      data: '',
+      id: expect.stringMatching(/^[\x21-\x7e]+$/),
+      retry: expect.any(Number),
+    })
+    expect(stream.messages.map(({ params, result }) => params?.data ?? result.content[0].text)).toEqual([
+      'one',
+      'two',
+      'three',
+      'done',
+    ])
     const ids = stream.events.map(({ id }) => id)
     expect(new Set(ids).size).toBe(ids.length)
   })
@@ -188,7 +226,11 @@ describe('streams', () => {
     await resumed.until(({ params }) => params?.data === 'two')
     open()
     await resumed.over
-    expect(resumed.messages.map(({ params, result }) => params?.data ?? result.content[0].text)).toEqual(['two', 'three', 'done'])
+    expect(resumed.messages.map(({ params, result }) => params?.data ?? result.content[0].text)).toEqual([
+      'two',
+      'three',
+      'done',
+    ])
     expect(resumed.messages.some(({ params }) => params?.data === 'one')).toBe(false)
   })
 
@@ -308,7 +350,10 @@ describe('when a session over HTTP ends unasked', () => {
   it.each(['kill', 'crash'])('(%s) its calls are answered with -32603, and it goes on', async (how) => {
     const { app, calls } = await start()
     const client = await HttpClient.open(app.url)
-    const [plain, stream] = [client.begin('tools/call', { name: 'gated' }), await client.begin('tools/call', { name: 'steps' })]
+    const [plain, stream] = [
+      client.begin('tools/call', { name: 'gated' }),
+      await client.begin('tools/call', { name: 'steps' }),
+    ]
     await calls.entered.promise
     await stream.untilEvents(2)
     const get = await client.listen()
@@ -330,7 +375,9 @@ describe('when a session over HTTP ends unasked', () => {
     const client = await HttpClient.open(app.url)
     const [listener] = await processes(app, 'http')
     listener?.exit('kill')
-    await expect.poll(async () => (await client.request('ping').catch(() => undefined))?.result, { timeout: 5_000 }).toEqual({})
+    await expect
+      .poll(async () => (await client.request('ping').catch(() => undefined))?.result, { timeout: 5_000 })
+      .toEqual({})
     expect((await client.call('echo')).result.content[0].text).toBe('hi')
   })
 })

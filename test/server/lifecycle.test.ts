@@ -26,11 +26,14 @@ describe('initialize', () => {
     })
   })
 
-  it.each(['2023-01-01', '2026-07-28', '', 'banana'])('answers the unknown revision "%s" with the latest', async (version) => {
-    const client = (await world(full())).connect()
-    const { result } = await client.initialize({ version })
-    expect(result.protocolVersion).toBe('2025-11-25')
-  })
+  it.each(['2023-01-01', '2026-07-28', '', 'banana'])(
+    'answers the unknown revision "%s" with the latest',
+    async (version) => {
+      const client = (await world(full())).connect()
+      const { result } = await client.initialize({ version })
+      expect(result.protocolVersion).toBe('2025-11-25')
+    },
+  )
 
   it('offers the latest of the revisions that the server was told to serve', async () => {
     const w = await world(full(), { revisions: ['2024-11-05', '2025-03-26'] })
@@ -84,14 +87,27 @@ describe('the gates of a session', () => {
 
   it('answers an unknown method, a notification name and a method of servers with -32601', async () => {
     const client = await (await world(full())).open()
-    for (const method of ['nope', 'toString', '__proto__', 'notifications/initialized', 'sampling/createMessage', 'tasks/list']) {
+    for (const method of [
+      'nope',
+      'toString',
+      '__proto__',
+      'notifications/initialized',
+      'sampling/createMessage',
+      'tasks/list',
+    ]) {
       expect((await client.request(method, {})).error?.code).toBe(-32601)
     }
   })
 
   it('answers methods of capabilities that were not announced with -32601', async () => {
     const client = await (await world(createServer({ name: 'bare', version: '1' }))).open()
-    for (const method of ['tools/list', 'resources/list', 'prompts/list', 'completion/complete', 'resources/subscribe']) {
+    for (const method of [
+      'tools/list',
+      'resources/list',
+      'prompts/list',
+      'completion/complete',
+      'resources/subscribe',
+    ]) {
       const { error } = await client.request(method, {})
       expect(error?.code).toBe(-32601)
       expect(error?.message).toContain('did not announce')

@@ -58,7 +58,8 @@ export class World {
   /** The only process of that name. */
   async process(name: string): Promise<Ref> {
     const [ref, ...others] = await this.processes(name)
-    if (ref === undefined || others.length > 0) throw new Error(`${others.length + (ref ? 1 : 0)} processes are "${name}".`)
+    if (ref === undefined || others.length > 0)
+      throw new Error(`${others.length + (ref ? 1 : 0)} processes are "${name}".`)
     return ref
   }
 }
@@ -114,7 +115,8 @@ export class Client {
 
   /** Sends any text. */
   raw(text: string): void {
-    for (const one of [parse(text)].flat()) if (one?.method !== undefined && one.id != null) this.asked.set(one.id, one.method)
+    for (const one of [parse(text)].flat())
+      if (one?.method !== undefined && one.id != null) this.asked.set(one.id, one.method)
     this.end.send(text)
   }
 
