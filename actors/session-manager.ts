@@ -141,7 +141,11 @@ export async function openSession(services: Services, opening: Opening): Promise
   try {
     // It always answers, or ends: a caller that gave up waiting would leave a session that nobody knows.
     const patience = { timeout: Number.POSITIVE_INFINITY }
-    return (await via<typeof SessionManager>(services.names, 'session-manager').call('open', opening, patience)) as Opened
+    return (await via<typeof SessionManager>(services.names, 'session-manager').call(
+      'open',
+      opening,
+      patience,
+    )) as Opened
   } catch {
     // The manager is being restarted: the client may try again.
     return { refused: 'failed' }

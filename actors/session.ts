@@ -9,121 +9,46 @@
  *
  * Spec: MCP 2025-11-25, basic/lifecycle and what it names.
  */
-
-import type { SessionInfo } from '#features/context'
-import { subjectOf } from '#features/dispatch'
-import { errorResult } from '#features/tool-result'
-import { firstPhase, nextPhase, type Phase } from '#lifecycles'
+import { firstPhase } from '#lifecycles'
 import {
-  type ClientCapabilities,
   ErrorCode,
   type ErrorObject,
+  encodeBatch,
   encodeError,
   encodeNotification,
-  encodeResult,
   has,
-  type Implementation,
   isAtLeast,
-  isRequestId,
   type JsonObject,
   type LogLevel,
   latestRevision,
   type Message,
   methodRow,
-  type NotificationMessage,
-  negotiate,
-  ProtocolError,
   type RequestId,
-  type RequestMessage,
-  type Revision,
-  readClientCapabilities,
-  revisionOf,
-  type ServerCapabilities,
-  toErrorObject,
 } from '#protocol'
-import {
-  type ChildSpec,
-  child,
-  defineActor,
-  describeReason,
-  type ExitReason,
-  type From,
-  isShutdown,
-  type NameTable,
-  type Ref,
-  type Self,
-  type Timer,
-  via,
-} from '#runtime'
+import { type ChildSpec, child, defineActor, type ExitReason, isShutdown, type Ref, type Self, via } from '#runtime'
 import type { Exchange, Sink } from '#transports/port'
-import type { Request, RequestJob } from './request.ts'
-import type { Services } from './services.ts'
+import type { Request } from './request.ts'
 import { type Asked, type AskTimeout, SessionAsks } from './session-asks.ts'
-import { admit, isRefusal } from './session-gate.ts'
-import { type ReplyStream, SessionStreams } from './session-streams.ts'
-import { subscribe, unsubscribe } from './subscriptions.ts'
+import { receiveBatch, receiveOne } from './session-intake.ts'
+import {
+  abandonAll,
+  asked,
+  errorText,
+  lost,
+  reply,
+  settleAll,
+  settled,
+  sweep,
+  sweepLater,
+  take,
+  timeOut,
+} from './session-requests.ts'
+import { infoOf, restore, type SessionArg, type State } from './session-state.ts'
+import { SessionStreams } from './session-streams.ts'
+import { subscribe } from './subscriptions.ts'
 
-/** What a session is started with. */
-export interface SessionArg {
-  readonly services: Services
-  readonly id: string
-  readonly transport: string
-  /** The sink of a connection; null over HTTP, where every exchange brings its own. */
-  readonly connection: Sink | null
-  /** Names of this session's own subtree: 'requests'. */
-  readonly names: NameTable
-  readonly debts: Debts
-}
-
-/**
- * What an incarnation of a session owes its client, kept beside it: a process that is killed has no last words, so the next
- * incarnation, or the session manager when there is none, answers in its place.
- */
-export interface Debts {
-  settle: ((why: string) => void) | undefined
-}
-
-interface InFlight {
-  readonly id: RequestId
-  readonly method: string
-  readonly subject: string
-  readonly stream: ReplyStream
-  readonly startedAt: number
-  readonly timeoutMs: number
-  timer: Timer
-  /** The request's process and its monitor, once it has made itself known. */
-  ref: Ref<typeof Request> | null
-  monitor: number
-}
-
-interface State {
-  readonly arg: SessionArg
-  phase: Phase
-  revision: Revision
-  client: Implementation
-  capabilities: ClientCapabilities
-  /** As the client sent them, for the record. */
-  sentCapabilities: JsonObject
-  offered: ServerCapabilities
-  logLevel: LogLevel | undefined
-  readonly subscriptions: Set<string>
-  readonly streams: SessionStreams
-  readonly asks: SessionAsks
-  readonly inFlight: Map<RequestId, InFlight>
-  lastActiveAt: number
-  isDraining: boolean
-  /** The client's connection is gone: what is in flight may end, then so does the session. */
-  isLeaving: boolean
-  isSweeping: boolean
-  quiescent: From[]
-}
-
-/** Requests that run an author's code, each in a process of its own. The rest is answered from tables. */
-const methodsWithProcess = new Set(['tools/call', 'resources/read', 'prompts/get', 'completion/complete'])
-/** Milliseconds after which an answer over HTTP that is still awaited becomes a stream that can be resumed. */
-const STREAM_AFTER_MS = 2_000
 /** Milliseconds that requests in flight are given when the client's connection ends. */
-const LEAVE_MS = 1_000
+const LEAVE_MS = 500
 /** Milliseconds after which a client that lost a stream is asked to come back. */
 const RETRY_MS = 1_000
 
@@ -314,339 +239,22 @@ export const Session = defineActor({
     // Ended for good: from now on its id is unknown, though its subtree still has to be taken down.
     if (isOver) services.records.delete(id)
   },
+  /** What the client sent too late is answered all the same: over HTTP somebody waits for it. */
+  undelivered: (state, { op, arg }) => {
+    if (op === 'receive') refuseAll(state, arg as { message: Message | Message[]; sink: Sink })
+    else if (op === 'attach') (arg as Exchange).reply(404)
+  },
 })
 
-// ---- what the client sends -------------------------------------------------------------------------------------------
-
-function receiveOne(state: State, message: Message, stream: ReplyStream, self: Self<State>): void {
-  switch (message.kind) {
-    case 'request':
-      return receiveRequest(state, message, stream, self)
-    case 'notification':
-      return receiveNotification(state, message, self)
-    case 'response':
-      return asked(state, state.asks.settle(message.id, { result: message.result }, self as Self), undefined, self)
-    case 'error':
-      return asked(state, state.asks.settle(message.id, { error: message.error }, self as Self), undefined, self)
-    case 'invalid':
-      return state.streams.answer(stream, encodeError(message.id, message.error))
-  }
+function refuseAll(state: State, { message, sink }: { message: Message | Message[]; sink: Sink }): void {
+  const error = { code: ErrorCode.InternalError, message: 'The session ended before it came to this request.' }
+  const ids = (Array.isArray(message) ? message : [message]).flatMap((one) => (one.kind === 'request' ? [one.id] : []))
+  const texts = ids.map((id) => encodeError(id, error))
+  if (texts.length === 0) return
+  const text = Array.isArray(message) ? encodeBatch(texts) : (texts[0] ?? '')
+  if (state.arg.connection === null) sink.end(text)
+  else sink.send(text)
 }
-
-/** Spec: MCP 2025-03-26, basic, batching: the only revision that has it. */
-function receiveBatch(state: State, messages: readonly Message[], sink: Sink, self: Self<State>): void {
-  if (!state.revision.allowsBatches || state.phase === firstPhase) {
-    const why = state.phase === firstPhase ? 'before initialize' : `under revision ${state.revision.version}`
-    const error = {
-      code: ErrorCode.InvalidRequest,
-      message: `Batches are not allowed ${why}. Send each message by itself.`,
-    }
-    return state.streams.answer(state.streams.forRequests(sink, 1, false), encodeError(null, error))
-  }
-  const answers = messages.filter((message) => message.kind === 'request' || message.kind === 'invalid').length
-  const stream = state.streams.forRequests(sink, answers, true)
-  for (const message of messages) receiveOne(state, message, stream, self)
-}
-
-function receiveRequest(state: State, message: RequestMessage, stream: ReplyStream, self: Self<State>): void {
-  const { id, method } = message
-  const params = message.params ?? {}
-  const { counters } = state.arg.services
-  const admitted = admit(state, method, message.params)
-  if (isRefusal(admitted)) {
-    state.streams.answer(stream, encodeError(id, admitted))
-    // A session that could not be initialized over HTTP serves nobody.
-    if (method === 'initialize' && state.phase === firstPhase && state.arg.connection === null) self.stop()
-    return
-  }
-  counters.add('requests', 1, method)
-  if (state.inFlight.has(id)) {
-    const error = {
-      code: ErrorCode.InvalidRequest,
-      message: `The id ${JSON.stringify(id)} is in use by a request in flight. Give every request its own.`,
-    }
-    return state.streams.answer(stream, encodeError(id, error))
-  }
-  if (method !== 'initialize' && method !== 'ping') advance(state, 'request')
-  if (methodsWithProcess.has(method) || (method === 'resources/list' && hasListingTemplate(state))) {
-    return startRequest(state, id, method, params, stream, self)
-  }
-  try {
-    reply(state, stream, id, method, answerHere(state, method, params, self))
-  } catch (error) {
-    state.streams.answer(stream, encodeError(id, toErrorObject(error)))
-  }
-}
-
-/** The results that need no process: tables and the session's own state. */
-function answerHere(state: State, method: string, params: JsonObject, self: Self<State>): JsonObject {
-  const { services } = state.arg
-  const { pageSize } = services.limits
-  switch (method) {
-    case 'initialize':
-      return initialize(state, params)
-    case 'tools/list':
-      return services.catalog.listTools(params['cursor'], pageSize)
-    case 'resources/list':
-      return services.catalog.listResources(params['cursor'], pageSize)
-    case 'resources/templates/list':
-      return services.catalog.listTemplates(params['cursor'], pageSize)
-    case 'prompts/list':
-      return services.catalog.listPrompts(params['cursor'], pageSize)
-    case 'logging/setLevel':
-      state.logLevel = params['level'] as LogLevel
-      remember(state)
-      return {}
-    case 'resources/subscribe':
-      return subscribeTo(state, params['uri'] as string, self)
-    case 'resources/unsubscribe':
-      if (state.subscriptions.delete(params['uri'] as string)) {
-        unsubscribe(services, self.ref as Ref<typeof Session>, params['uri'] as string)
-        remember(state)
-      }
-      return {}
-    case 'ping':
-      return {}
-    default:
-      throw new ProtocolError(ErrorCode.MethodNotFound, `Method not found: ${method}`)
-  }
-}
-
-/** Subscriptions that one session may hold. */
-const SUBSCRIPTIONS_MAX = 10_000
-
-function subscribeTo(state: State, uri: string, self: Self<State>): JsonObject {
-  const { services } = state.arg
-  if (services.catalog.resolve(uri) === undefined)
-    throw new ProtocolError(ErrorCode.ResourceNotFound, `Resource not found: ${uri}`, { uri })
-  if (state.subscriptions.size >= SUBSCRIPTIONS_MAX && !state.subscriptions.has(uri)) {
-    throw new ProtocolError(
-      ErrorCode.InvalidParams,
-      `This session has ${SUBSCRIPTIONS_MAX} subscriptions, which is the limit. Unsubscribe first.`,
-    )
-  }
-  state.subscriptions.add(uri)
-  subscribe(services, self.ref as Ref<typeof Session>, uri)
-  remember(state)
-  return {}
-}
-
-function initialize(state: State, params: JsonObject): JsonObject {
-  const { services, id, transport } = state.arg
-  advance(state, 'initialize')
-  state.revision = negotiate(params['protocolVersion'], services.revisions)
-  state.client = params['clientInfo'] as Implementation
-  state.sentCapabilities = params['capabilities'] as JsonObject
-  state.capabilities = readClientCapabilities(state.sentCapabilities)
-  state.offered = services.capabilities()
-  remember(state)
-  const protocolVersion = state.revision.version
-  services.report({
-    type: 'session_opened',
-    session: id,
-    transport,
-    protocolVersion,
-    client: `${state.client.name} ${state.client.version}`,
-  })
-  return {
-    protocolVersion,
-    capabilities: state.offered,
-    serverInfo: services.info,
-    ...(services.instructions !== undefined && { instructions: services.instructions }),
-  }
-}
-
-function receiveNotification(state: State, message: NotificationMessage, self: Self<State>): void {
-  if (message.method === 'notifications/initialized') {
-    if (advance(state, 'initialized')) remember(state)
-  } else if (message.method === 'notifications/cancelled') {
-    const id = message.params?.['requestId']
-    if (isRequestId(id)) cancel(state, id, self)
-  }
-}
-
-function cancel(state: State, id: RequestId, self: Self<State>): void {
-  const entry = take(state, id, self)
-  if (entry === undefined) return
-  state.arg.services.counters.add('requests_cancelled')
-  entry.ref?.exit({ shutdown: 'cancelled' })
-  state.streams.giveUp(entry.stream)
-  settled(state, self)
-}
-
-// ---- requests in flight ----------------------------------------------------------------------------------------------
-
-function startRequest(
-  state: State,
-  id: RequestId,
-  method: string,
-  params: JsonObject,
-  stream: ReplyStream,
-  self: Self<State>,
-): void {
-  const { services, names } = state.arg
-  const { limits } = services
-  if (state.inFlight.size >= limits.requestsMax) {
-    const message = `This session has ${state.inFlight.size} requests in flight, which is the limit. Wait for an answer.`
-    return state.streams.answer(stream, encodeError(id, { code: ErrorCode.InternalError, message }))
-  }
-  const { name } = subjectOf(method, params)
-  const timeoutMs =
-    (method === 'tools/call' ? services.catalog.tools.get(name)?.timeoutMs : undefined) ?? limits.requestTimeoutMs
-  const timer = self.sendAfter(timeoutMs, { type: 'timeout', id })
-  state.inFlight.set(id, {
-    id,
-    method,
-    subject: name,
-    stream,
-    startedAt: self.now(),
-    timeoutMs,
-    timer,
-    ref: null,
-    monitor: 0,
-  })
-  const job: RequestJob = {
-    services,
-    session: self.ref as Ref<typeof Session>,
-    info: infoOf(state),
-    id,
-    method,
-    params,
-  }
-  if (via(names, 'requests').cast('startChild', job) === false) {
-    take(state, id, self)
-    state.streams.answer(
-      stream,
-      encodeError(id, { code: ErrorCode.InternalError, message: 'The session cannot start a request now.' }),
-    )
-  }
-}
-
-/** Takes a request out of flight: its timer, its monitor and its questions go. */
-function take(state: State, id: RequestId, self: Self<State>): InFlight | undefined {
-  const entry = state.inFlight.get(id)
-  if (entry === undefined) return undefined
-  state.inFlight.delete(id)
-  self.cancelTimer(entry.timer)
-  if (entry.monitor !== 0) self.demonitor(entry.monitor)
-  if (state.asks.size > 0)
-    for (const text of state.asks.dropOf(id, self as Self)) state.streams.send(entry.stream, text)
-  state.lastActiveAt = self.now()
-  return entry
-}
-
-/** A request left: whoever waits for quiet is told. */
-function settled(state: State, self: Self<State>): void {
-  if (state.inFlight.size > 0) return
-  for (const from of state.quiescent.splice(0)) from.reply(true)
-  if (state.isLeaving) self.stop()
-}
-
-function timeOut(state: State, id: RequestId, self: Self<State>): void {
-  const entry = take(state, id, self)
-  if (entry === undefined) return
-  const { services } = state.arg
-  const { kind, name } = {
-    ...subjectOf(entry.method, { name: entry.subject, uri: entry.subject, ref: {} }),
-    name: entry.subject,
-  }
-  const message = `${entry.method} "${name}" took longer than ${entry.timeoutMs} ms and was ended.`
-  entry.ref?.exit({ shutdown: 'timeout' })
-  services.counters.add('requests_timed_out', 1, name)
-  services.report({
-    type: 'feature_failed',
-    kind,
-    name,
-    session: state.arg.id,
-    request: id,
-    how: 'timeout',
-    error: new Error(message),
-  })
-  if (entry.method === 'tools/call')
-    reply(state, entry.stream, id, entry.method, errorResult(message) as unknown as JsonObject)
-  else state.streams.answer(entry.stream, encodeError(id, { code: ErrorCode.InternalError, message }))
-  settled(state, self)
-}
-
-/** A request's process ended without an answer. */
-function lost(state: State, entry: InFlight, reason: ExitReason, self: Self<State>): void {
-  take(state, entry.id, self)
-  const cause = describeReason(reason)
-  state.streams.answer(
-    entry.stream,
-    encodeError(entry.id, {
-      code: ErrorCode.InternalError,
-      message: `Internal error: the request's process ended (${cause}).`,
-    }),
-  )
-  settled(state, self)
-}
-
-function abandonAll(state: State, self: Self<State>, why: string): void {
-  for (const entry of [...state.inFlight.values()]) {
-    take(state, entry.id, self)
-    entry.ref?.exit({ shutdown: 'abandoned' })
-    state.streams.answer(entry.stream, encodeError(entry.id, { code: ErrorCode.InternalError, message: why }))
-  }
-  settled(state, self)
-}
-
-/** Answers what is in flight on behalf of an incarnation that has ended, and closes its streams. */
-function settleAll(state: State, why: string): void {
-  for (const { id, stream, ref } of state.inFlight.values()) {
-    ref?.exit({ shutdown: 'abandoned' })
-    state.streams.answer(stream, encodeError(id, { code: ErrorCode.InternalError, message: why }))
-  }
-  state.inFlight.clear()
-  state.streams.endAll()
-}
-
-/** A question of a request was answered or is over; with the last one the request's own time runs again. */
-function asked(state: State, requestId: RequestId | undefined, tell: string | undefined, self: Self<State>): void {
-  const entry = requestId === undefined ? undefined : state.inFlight.get(requestId)
-  if (entry === undefined) return
-  if (tell !== undefined) state.streams.send(entry.stream, tell)
-  if (state.asks.isAsking(entry.id)) return
-  self.cancelTimer(entry.timer)
-  entry.timer = self.sendAfter(entry.timeoutMs, { type: 'timeout', id: entry.id })
-}
-
-/** An error as text, whatever an author put into it. */
-function errorText(id: RequestId, error: ErrorObject): string {
-  const code = Number.isInteger(error.code) ? error.code : ErrorCode.InternalError
-  try {
-    return encodeError(id, { ...error, code })
-  } catch {
-    return encodeError(id, { code, message: error.message })
-  }
-}
-
-function reply(state: State, stream: ReplyStream, id: RequestId, method: string, result: JsonObject): void {
-  let text: string
-  try {
-    text = encodeResult(id, state.revision.encodeResult(method, result))
-  } catch (error) {
-    text = encodeError(id, toErrorObject(error))
-  }
-  state.streams.answer(stream, text)
-}
-
-/** Looks, while requests are in flight, for answers that have become long in coming. */
-function sweepLater(state: State, self: Self<State>): void {
-  if (state.isSweeping || state.arg.connection !== null) return
-  state.isSweeping = true
-  self.sendAfter(STREAM_AFTER_MS, { type: 'sweep' })
-}
-
-function sweep(state: State, self: Self<State>): void {
-  state.isSweeping = false
-  for (const entry of state.inFlight.values()) {
-    if (self.now() - entry.startedAt >= STREAM_AFTER_MS) state.streams.prime(entry.stream)
-  }
-  if (state.inFlight.size > 0) sweepLater(state, self)
-}
-
-// ---- the session itself ----------------------------------------------------------------------------------------------
 
 function idle(state: State, self: Self<State>): void {
   const { sessionIdleMs } = state.arg.services.limits
@@ -658,57 +266,6 @@ function idle(state: State, self: Self<State>): void {
   }
   state.arg.services.counters.add('sessions_expired')
   self.stop()
-}
-
-/** Moves the lifecycle on; false when the event means nothing in this phase. */
-function advance(state: State, event: Parameters<typeof nextPhase>[1]): boolean {
-  const next = nextPhase(state.phase, event)
-  if (next === undefined || next === state.phase) return false
-  state.phase = next
-  return true
-}
-
-function infoOf(state: State): SessionInfo {
-  return {
-    id: state.arg.id,
-    protocolVersion: state.revision.version,
-    clientInfo: state.client,
-    clientCapabilities: state.capabilities,
-  }
-}
-
-function hasListingTemplate(state: State): boolean {
-  for (const template of state.arg.services.catalog.templates.values()) if (template.list !== undefined) return true
-  return false
-}
-
-/** Writes down what the next incarnation needs. */
-function remember(state: State): void {
-  state.arg.services.records.put({
-    id: state.arg.id,
-    protocolVersion: state.revision.version,
-    clientInfo: state.client as unknown as JsonObject,
-    clientCapabilities: state.sentCapabilities,
-    logLevel: state.logLevel,
-    subscriptions: [...state.subscriptions],
-    initialized: state.phase === 'operating',
-  })
-}
-
-/** Takes up what an earlier incarnation wrote down. */
-function restore(state: State, self: Self<State>): void {
-  const record = state.arg.services.records.get(state.arg.id)
-  if (record === undefined) return
-  state.phase = record.initialized ? 'operating' : 'awaiting_initialized'
-  state.revision = revisionOf(record.protocolVersion) ?? latestRevision
-  state.client = record.clientInfo as unknown as Implementation
-  state.sentCapabilities = record.clientCapabilities
-  state.capabilities = readClientCapabilities(record.clientCapabilities)
-  state.logLevel = record.logLevel as LogLevel | undefined
-  for (const uri of record.subscriptions) {
-    state.subscriptions.add(uri)
-    subscribe(state.arg.services, self.ref as Ref<typeof Session>, uri)
-  }
 }
 
 /** Hands a client's message, or its batch, to the session. False when the session has ended. */
@@ -729,3 +286,5 @@ export function sessionChild(arg: SessionArg): ChildSpec {
     name: via(arg.services.sessions, arg.id),
   })
 }
+
+export type { Debts, SessionArg } from './session-state.ts'

@@ -19,6 +19,7 @@
  *
  * A handler returns its value or throws; a throw ends the process with what was thrown as the reason.
  */
+import type { FormattedStatus, StatusReport } from './crash-report.ts'
 import type { Definition, Ignore } from './definition.ts'
 import { type Envelope, kinds } from './envelope.ts'
 import { CallError } from './errors.ts'
@@ -49,6 +50,20 @@ export interface ActorOptions<A, R, C, K> {
   readonly stateSchema?: StateSchema
   /** Hot swap: the old version's state in, this version's out; a new object, so that the old one stays if another fails. */
   readonly codeChange?: (state: never, fromVersion: number, self: Self<StateOf<R>>) => StateOf<R> | Promise<StateOf<R>>
+  /** Milliseconds without a message after which the mailbox gives its memory back; default never. After: OTP hibernate_after. */
+  readonly hibernateAfter?: number
+  /** Messages that `self.stash` may put aside at once; a whole number >= 1, default 1 000. */
+  readonly stashCapacity?: number
+  /**
+   * What crash events and `sys.getStatus` may show of the state and the message in hand: return them without what is secret.
+   * A throw shows neither. After: OTP format_status.
+   */
+  readonly formatStatus?: (status: StatusReport<StateOf<R>>) => FormattedStatus
+  /**
+   * Told of each cast (with its `op`) and info that still waited when the process ended, whatever ended it: for what somebody
+   * outside waits for. A throw is dropped. Calls need no such thing: they reject.
+   */
+  readonly undelivered?: (state: StateOf<R>, message: { readonly op: string | undefined; readonly arg: unknown }) => void
 }
 
 /** A kind of actor. The type parameters type its refs; nobody writes them. */
@@ -80,6 +95,10 @@ interface UntypedOptions {
   readonly terminate?: UntypedHandler
   readonly codeChange?: UntypedHandler
   readonly stateSchema?: StateSchema
+  readonly hibernateAfter?: number
+  readonly stashCapacity?: number
+  readonly formatStatus?: (status: StatusReport) => FormattedStatus
+  readonly undelivered?: (state: unknown, message: { readonly op: string | undefined; readonly arg: unknown }) => void
 }
 
 class Actor implements Definition {
@@ -88,11 +107,15 @@ class Actor implements Definition {
   readonly type = 'worker'
   readonly trapExits: boolean
   readonly stateSchema: StateSchema | undefined
+  readonly hibernateAfterMs: number | undefined
+  readonly stashCapacity: number | undefined
   private readonly options: UntypedOptions
   private readonly calls: ReadonlyMap<string, UntypedHandler>
   private readonly casts: ReadonlyMap<string, UntypedHandler>
   private readonly continues: ReadonlyMap<string, UntypedHandler>
   readonly terminate?: (process: Process, reason: ExitReason) => unknown
+  readonly undelivered?: (process: Process, envelope: Envelope) => void
+  readonly formatStatus?: (report: StatusReport) => FormattedStatus
 
   constructor(options: UntypedOptions) {
     this.options = options
@@ -100,10 +123,15 @@ class Actor implements Definition {
     this.version = options.version ?? 1
     this.trapExits = options.trapExits ?? false
     this.stateSchema = options.stateSchema
+    this.hibernateAfterMs = options.hibernateAfter
+    this.stashCapacity = options.stashCapacity
     this.calls = new Map(Object.entries(options.call ?? {}))
     this.casts = new Map(Object.entries(options.cast ?? {}))
     this.continues = new Map(Object.entries(options.continue ?? {}))
     const terminate = options.terminate
+    if (options.formatStatus !== undefined) this.formatStatus = options.formatStatus
+    const undelivered = options.undelivered
+    if (undelivered !== undefined) this.undelivered = (process, { op, arg }) => quietly(() => undelivered(process.state, { op: op || undefined, arg }))
     if (terminate !== undefined) this.terminate = (process, reason) => terminate(process.state, reason, process)
   }
 
@@ -154,6 +182,15 @@ class Actor implements Definition {
   }
 }
 
+/** Runs what must not hinder the end of a process. */
+function quietly(work: () => void): void {
+  try {
+    work()
+  } catch {
+    // Nobody is left to be told.
+  }
+}
+
 function checkOptions(options: Readonly<Record<string, unknown>>): void {
   if (typeof options['name'] !== 'string' || options['name'] === '') {
     throw new TypeError(`defineActor: name must be a non-empty string, got ${String(options['name'])}.`)
@@ -162,7 +199,14 @@ function checkOptions(options: Readonly<Record<string, unknown>>): void {
   if (options['version'] !== undefined && !Number.isInteger(options['version'])) {
     throw new TypeError(`${title}: version must be a whole number, got ${String(options['version'])}.`)
   }
-  for (const key of ['init', 'info', 'terminate', 'codeChange']) {
+  const { hibernateAfter, stashCapacity } = options
+  if (hibernateAfter !== undefined && !(typeof hibernateAfter === 'number' && hibernateAfter >= 0)) {
+    throw new TypeError(`${title}: hibernateAfter must be milliseconds >= 0, got ${String(hibernateAfter)}.`)
+  }
+  if (stashCapacity !== undefined && !(Number.isInteger(stashCapacity) && (stashCapacity as number) >= 1)) {
+    throw new TypeError(`${title}: stashCapacity must be a whole number >= 1, got ${String(stashCapacity)}.`)
+  }
+  for (const key of ['init', 'info', 'terminate', 'codeChange', 'formatStatus']) {
     const value = options[key]
     if ((value !== undefined || key === 'init') && typeof value !== 'function') {
       throw new TypeError(`${title}: ${key} must be a function, got ${value === null ? 'null' : typeof value}.`)

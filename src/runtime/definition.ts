@@ -7,6 +7,7 @@
  *     handle(process, env)   <-   a message; the value of a call is its reply
  *     terminate(process, r)  <-   the last thing that runs, when the process may still speak
  */
+import type { FormattedStatus, StatusReport } from './crash-report.ts'
 import type { Envelope } from './envelope.ts'
 import type { Process } from './process.ts'
 import type { ExitReason } from './reasons.ts'
@@ -36,5 +37,17 @@ export interface Definition {
   codeChange?(process: Process, state: unknown, fromVersion: number): unknown
   /** What a state must look like after a `codeChange`; a Standard Schema. */
   readonly stateSchema?: StateSchema | undefined
+  /** What `sys` shows of the state; absent: the state itself. */
+  viewState?(state: unknown): unknown
+  /** The state that shows as `view`; absent: `view` itself. */
+  withView?(state: unknown, view: unknown): unknown
+  /** Milliseconds without a message after which the mailbox gives its memory back; absent: never. */
+  readonly hibernateAfterMs?: number | undefined
+  /** Messages that `self.stash` may put aside at once; absent: 1 000. */
+  readonly stashCapacity?: number | undefined
+  /** What may be shown of the state and the last message; absent: both as they are. */
+  formatStatus?(report: StatusReport): FormattedStatus
+  /** Told of each cast and info that still waited when the process ended, whatever ended it. Must not throw. */
+  undelivered?(process: Process, envelope: Envelope): void
   createRef(process: Process): AnyRef
 }

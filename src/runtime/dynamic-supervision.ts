@@ -108,7 +108,8 @@ export class DynamicSupervision implements Supervision {
   }
 
   getChildSpec(ref: unknown): ChildSpec {
-    if (ref instanceof AnyRef && this.children.has(ref)) return this.template
+    // As OTP: one that has ended cannot be told from a child that was.
+    if (ref instanceof AnyRef && (this.children.has(ref) || !ref.alive)) return this.template
     throw new SupervisorError('not_found', `getChildSpec: no such child of ${this.flags.name}.`, ref)
   }
 

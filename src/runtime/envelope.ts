@@ -8,8 +8,8 @@ import type { Process } from './process.ts'
 import { describeReason, type ExitReason } from './reasons.ts'
 import type { Timer } from './timers.ts'
 
-/** What an envelope holds. `skip` marks one that was flushed while it waited. */
-export const kinds = { skip: 0, call: 1, cast: 2, info: 3, exit: 4, stop: 5, down: 6 } as const
+/** What an envelope holds. `skip` marks one that was flushed while it waited; `event` is a state machine's own. */
+export const kinds = { skip: 0, call: 1, cast: 2, info: 3, exit: 4, stop: 5, down: 6, event: 7 } as const
 export type Kind = (typeof kinds)[keyof typeof kinds]
 
 export class Envelope {
@@ -49,8 +49,9 @@ export class Reply implements From {
   }
 
   reply(value: unknown): boolean {
-    const resolve = this.resolve
+    const { resolve, server } = this
     if (resolve === null) return false
+    if (server !== null && server.extras !== null) server.extras.replied(this.op, value)
     this.close()
     resolve(value)
     return true
@@ -62,6 +63,11 @@ export class Reply implements From {
     this.close()
     reject(error)
     return true
+  }
+
+  /** Nobody waits any more: the reply is dropped when it comes. */
+  abandon(): void {
+    this.close()
   }
 
   /** The time is up: the call fails, whatever the server still does about it. */

@@ -50,12 +50,14 @@ export class SupervisorError extends Error {
   }
 }
 
-/** A name or key is taken, or the process to register is dead. `code`: 'already_registered' | 'noproc'. */
+export type RegistryErrorCode = 'already_registered' | 'noproc' | 'not_registered'
+
+/** A registry or group refused: the name is taken, the process is dead, or it does not have that key. */
 export class RegistryError extends Error {
   override readonly name = 'RegistryError'
-  readonly code: 'already_registered' | 'noproc'
+  readonly code: RegistryErrorCode
   readonly detail: unknown
-  constructor(code: 'already_registered' | 'noproc', message: string, detail?: unknown) {
+  constructor(code: RegistryErrorCode, message: string, detail?: unknown) {
     super(message)
     this.code = code
     this.detail = detail

@@ -13,6 +13,10 @@ export type SystemEvent =
       readonly id: string | undefined
       readonly reason: ExitReason
       readonly message: string | undefined
+      /** What it handled: `{ kind, op, arg }`, after the definition's `formatStatus`. May hold secrets: not for a log. */
+      readonly lastMessage?: unknown
+      /** Its state at the end, after `formatStatus`. May hold secrets, and is the live object: not for a log, not to keep. */
+      readonly state?: unknown
     }
   /** A message reached nobody: its target was dead, or its mailbox refused it. `count` messages at once when a process died with them. */
   | {

@@ -82,6 +82,12 @@ export class Mailbox {
     this.ring.push(envelope)
   }
 
+  /** Takes a message in again that was taken out before: it is the next one, and no bound refuses it. */
+  putBack(envelope: Envelope): void {
+    this.ring ??= new Ring()
+    this.ring.unshift(envelope)
+  }
+
   shift(): Envelope | undefined {
     if (this.ring === null) return undefined
     const envelope = this.ring.shift()
@@ -107,11 +113,16 @@ export class Mailbox {
     if (this.length === 0) this.ring = null
   }
 
-  /** The process has ended. Returns how many casts and infos are lost; waiting calls fail through their replies. */
-  close(): number {
+  /**
+   * The process has ended. Returns how many casts and infos are lost, each of which `lose` is told of; waiting calls fail
+   * through their replies.
+   */
+  close(lose?: (envelope: Envelope) => void): number {
     let lost = 0
     for (let envelope = this.ring?.shift(); envelope !== undefined; envelope = this.ring?.shift()) {
-      if (envelope.kind === kinds.cast || envelope.kind === kinds.info) lost++
+      if (envelope.kind !== kinds.cast && envelope.kind !== kinds.info) continue
+      lost++
+      lose?.(envelope)
     }
     for (let next = this.waiting?.shift(); next !== undefined; next = this.waiting?.shift()) next.admit?.(false)
     this.ring = null

@@ -6,10 +6,15 @@
 import { RegistryError } from './errors.ts'
 import type { Process } from './process.ts'
 
+/** Told of each name that comes or goes. */
+export type NameListener = (change: 'register' | 'unregister', key: unknown, process: Process, value: unknown) => void
+
 export class NameTable {
   private readonly entries = new Map<unknown, Process>()
   /** What registrars said beside the name; most say nothing. */
   private values: Map<unknown, unknown> | null = null
+  /** For a registry that has listeners. */
+  listener: NameListener | null = null
 
   get size(): number {
     return this.entries.size
@@ -44,6 +49,12 @@ export class NameTable {
       this.entries.set(key, process)
       process.addName(this, key)
     }
+    this.setValue(key, value)
+    if (holder === undefined) this.listener?.('register', key, process, value)
+  }
+
+  /** Puts another value beside a name that is there. */
+  setValue(key: unknown, value: unknown): void {
     if (value !== undefined) {
       this.values ??= new Map()
       this.values.set(key, value)
@@ -53,16 +64,20 @@ export class NameTable {
   unregister(key: unknown): void {
     const holder = this.entries.get(key)
     if (holder === undefined) return
-    this.entries.delete(key)
-    this.values?.delete(key)
     holder.removeName(this, key)
+    this.forget(key, holder)
   }
 
   /** Called by a process that ends. */
   release(key: unknown, process: Process): void {
-    if (this.entries.get(key) !== process) return
+    if (this.entries.get(key) === process) this.forget(key, process)
+  }
+
+  private forget(key: unknown, process: Process): void {
+    const value = this.values?.get(key)
     this.entries.delete(key)
     this.values?.delete(key)
+    this.listener?.('unregister', key, process, value)
   }
 }
 

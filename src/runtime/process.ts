@@ -12,7 +12,9 @@
 import { Ring } from '#structures/ring'
 import { type Definition, ignore, type NoReply, noreply } from './definition.ts'
 import { Envelope, type From, kinds, type Reply } from './envelope.ts'
+import { showStatus } from './crash-report.ts'
 import { StartError } from './errors.ts'
+import { Extras } from './extras.ts'
 import type { Mailbox } from './mailbox.ts'
 import type { NameTable } from './names.ts'
 import { describeReason, type ExitReason, isOrderly } from './reasons.ts'
@@ -76,6 +78,8 @@ export class Process {
   private replies: Reply | null = null
   private abort: AbortController | null = null
   private stopping: { readonly reason: ExitReason } | null = null
+  /** What few processes use; null in the others. */
+  extras: Extras | null = null
 
   constructor(system: System, number: number, definition: Definition, parent: Process | null, mailbox: Mailbox) {
     this.system = system
@@ -137,7 +141,8 @@ export class Process {
   monitor(target: Target): number {
     const other = this.system.resolve(target)
     const monitor = new Monitor(this.system.nextMonitorId(), other ?? null, this, null)
-    if (this.isDead) return monitor.id
+    // Nobody lives to hear of its own end.
+    if (this.isDead || other === this) return monitor.id
     this.monitors ??= new Map()
     this.monitors.set(monitor.id, monitor)
     if (other === undefined) this.receiveDown(monitor, this.system.refOf(target), 'noproc')
@@ -203,6 +208,26 @@ export class Process {
     this.mailbox.shrink()
   }
 
+  eventTimeout(ms: number, message: unknown = { type: 'timeout' }): void {
+    if (typeof ms !== 'number' || !(ms >= 0))
+      throw new TypeError(`eventTimeout: milliseconds must be a number >= 0 or Infinity, got ${String(ms)}.`)
+    if (this.isDead || (this.extras === null && ms === Number.POSITIVE_INFINITY)) return
+    this.equip().setEventTimeout(ms, message)
+    // Said outside a handler: nothing else would start the time.
+    if (this.current === null && !(this.bits & blocked)) this.wake()
+  }
+
+  stash(): NoReply {
+    this.equip().stash(this.current)
+    return noreply
+  }
+
+  unstashAll(): number {
+    const count = this.extras === null || this.isDead ? 0 : this.extras.unstashAll()
+    if (count > 0) this.wake()
+    return count
+  }
+
   // ---- what the kernel knows -----------------------------------------------------------------------------------------
 
   get isDead(): boolean {
@@ -224,6 +249,11 @@ export class Process {
 
   get isIdle(): boolean {
     return this.mailbox.length === 0 && this.controls === null && this.continues === null
+  }
+
+  /** Waits for a message: nothing runs, nothing is queued, nothing holds it back. */
+  get isWaiting(): boolean {
+    return (this.bits & (blocked | bits.suspended)) === 0 && this.current === null && this.isIdle
   }
 
   /** For sentences: `counter <k3x.7>`. */
@@ -307,7 +337,9 @@ export class Process {
     }
     this.state = state
     this.bits &= ~bits.starting
+    if (this.definition.hibernateAfterMs !== undefined) this.equip()
     if (!this.isIdle) this.wake()
+    else if (this.extras !== null) this.extras.idle()
     return this
   }
 
@@ -396,6 +428,7 @@ export class Process {
           if (envelope.kind === kinds.skip) continue
           handled++
           this.current = envelope
+          if (this.extras !== null) this.extras.took(envelope)
           if (envelope.kind === kinds.down) this.monitors?.delete((envelope.arg as { monitor: number }).monitor)
           if (envelope.kind === kinds.stop) this.stopping ??= { reason: envelope.arg }
           const result = envelope.kind === kinds.stop ? undefined : this.definition.handle(this, envelope)
@@ -407,7 +440,10 @@ export class Process {
     }
     this.handledCount += handled
     this.system.leave(outer)
-    if ((this.bits & (blocked | bits.scheduled)) === 0 && this.hasWork) this.wake()
+    if ((this.bits & (blocked | bits.scheduled)) === 0) {
+      if (this.hasWork) this.wake()
+      else if (this.extras !== null) this.extras.idle()
+    }
     return handled
   }
 
@@ -441,6 +477,7 @@ export class Process {
     this.complete(value, envelope)
     this.system.leave(outer)
     if (this.hasWork) this.wake()
+    else if (this.extras !== null) this.extras.idle()
   }
 
   private complete(value: unknown, envelope: Envelope | null): void {
@@ -488,6 +525,11 @@ export class Process {
   addName(table: NameTable, key: unknown): void {
     this.names ??= []
     this.names.push({ table, key })
+  }
+
+  /** The keys under which a table knows it. */
+  namesIn(table: NameTable): unknown[] {
+    return (this.names ?? []).filter((name) => name.table === table).map((name) => name.key)
   }
 
   removeName(table: NameTable, key: unknown): void {
@@ -571,6 +613,7 @@ export class Process {
     if (this.timers !== null) for (const timer of this.timers) this.system.timers.cancel(timer)
     if (this.monitors !== null) for (const monitor of this.monitors.values()) monitor.target?.unwatch(monitor)
     if (!isOrderly(reason) && reason !== 'killed' && (this.bits & bits.starting) === 0 && this.system.events !== null) {
+      const shown = showStatus(this, reason)
       this.system.emit({
         type: 'crash',
         pid: this.pid,
@@ -578,9 +621,13 @@ export class Process {
         id: this.childId,
         reason,
         message,
+        lastMessage: shown.message,
+        state: shown.state,
       })
     }
-    const lost = this.mailbox.close()
+    const { definition } = this
+    const lose = definition.undelivered === undefined ? undefined : (left: Envelope) => definition.undelivered?.(this, left)
+    const lost = this.mailbox.close(lose) + (this.extras === null ? 0 : this.extras.end())
     for (let reply = this.replies; reply !== null; reply = this.replies) reply.ended(reason)
     if (lost > 0) this.system.deadLetters(this, lost, 'exit')
     this.abort?.abort(reason)
@@ -604,10 +651,22 @@ export class Process {
     this.controls = null
     this.continues = null
     this.current = null
+    this.extras = null
     this.state = undefined
     this.parent = null
     if (this.bits & bits.starting) this.stopping = { reason }
     this.system.flushSignals()
+  }
+
+  /** The state as its definition shows it. */
+  get shownState(): unknown {
+    return this.definition.viewState === undefined ? this.state : this.definition.viewState(this.state)
+  }
+
+  /** The extras, made now if there are none. */
+  equip(): Extras {
+    this.extras ??= new Extras(this)
+    return this.extras
   }
 
   suspend(): void {
@@ -623,6 +682,7 @@ export class Process {
   takeCode(next: Definition, state: unknown): void {
     this.definition = next
     this.state = state
+    if (next.hibernateAfterMs !== undefined) this.equip()
   }
 
   resumeMessages(): void {
@@ -640,7 +700,8 @@ const controlling = new Envelope(kinds.info, 'control', undefined, null)
 
 function describeEnvelope(envelope: Envelope | null): string | undefined {
   if (envelope === null) return undefined
-  if (envelope.kind === kinds.call) return `call ${envelope.op}`
+  // One that was stashed is no call any more, but it was.
+  if (envelope.kind === kinds.call || envelope.from !== null) return `call ${envelope.op}`
   if (envelope.kind === kinds.cast) return `cast ${envelope.op}`
   return envelope.op === '' ? 'info' : envelope.op
 }

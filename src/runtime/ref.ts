@@ -14,6 +14,7 @@ import type { MailboxOptions } from './mailbox.ts'
 import { NameTable } from './names.ts'
 import type { Process } from './process.ts'
 import { describeReason, type ExitReason } from './reasons.ts'
+import { Request, type RequestHandle } from './request.ts'
 
 /** Milliseconds that a call waits for its reply unless told otherwise. */
 export const CALL_TIMEOUT_MS = 5_000
@@ -85,9 +86,9 @@ export type StartArguments<D> = D extends { readonly types?: { readonly arg: inf
 export type StartedRef<D> = D extends { readonly types?: { readonly ref: infer R } }
   ? R
   : D extends { readonly types?: { readonly init: infer I } }
-    ? Ignore extends Awaited<I>
-      ? Ref<D> | undefined
-      : Ref<D>
+    ? [Extract<Awaited<I>, Ignore>] extends [never]
+      ? Ref<D>
+      : Ref<D> | undefined
     : Ref<D>
 
 /** The address of one incarnation of a process. */
@@ -102,6 +103,14 @@ export interface Ref<D = Definition> {
     op: Op,
     ...rest: Rest<CallsOf<D>[Op], CallOptions>
   ): Promise<ReplyOf<CallsOf<D>[Op]>>
+  /**
+   * Sends a request and returns its handle at once, to be waited for later; nothing rejects. After: OTP gen_server,
+   * send_request.
+   */
+  request<Op extends keyof CallsOf<D> & string>(
+    op: Op,
+    ...rest: Rest<CallsOf<D>[Op], never>
+  ): RequestHandle<ReplyOf<CallsOf<D>[Op]>>
   /** Sends a request without a reply. False when it was refused or dropped; a promise under the mailbox policy 'suspend'. */
   cast<Op extends keyof CastsOf<D> & string>(op: Op, ...rest: Rest<CastsOf<D>[Op], never>): boolean | Promise<boolean>
   /** Sends anything; it arrives at `info`. Returns what `cast` returns. */
@@ -145,6 +154,12 @@ abstract class Address {
       )
     }
     return request(server, kinds.call, op, arg, options?.timeout ?? CALL_TIMEOUT_MS)
+  }
+
+  request(op: string, arg?: unknown): RequestHandle {
+    const fault = (): CallError =>
+      new CallError('noproc', `The request "${op}" to ${this.pid} was not sent: no such process is alive.`)
+    return new Request(this.locate(), op, arg, fault)
   }
 
   cast(op: string, arg?: unknown): boolean | Promise<boolean> {
@@ -299,8 +314,13 @@ function request(server: Process, kind: Kind, op: string, arg: unknown, timeoutM
   })
 }
 
-/** Asks a process to stop and resolves when it has ended for that reason. */
-function stopProcess(server: Process, reason: ExitReason, timeoutMs: number): Promise<void> {
+/** Asks a process to stop, behind what waits or ahead of it, and resolves when it has ended for that reason. For the kernel. */
+export function stopProcess(
+  server: Process,
+  reason: ExitReason,
+  timeoutMs: number,
+  isAhead = server.isSuspended,
+): Promise<void> {
   if (server.system.current === server) {
     const why = `${server.label} cannot wait for its own end. Use self.stop(reason) in a handler.`
     return Promise.reject(new CallError('calling_self', why))
@@ -330,7 +350,7 @@ function stopProcess(server: Process, reason: ExitReason, timeoutMs: number): Pr
               ),
             )
           })
-    if (server.isSuspended) server.control((process) => process.stop(reason))
+    if (isAhead) server.control((process) => process.stop(reason))
     else server.force(new Envelope(kinds.stop, 'stop', reason, null))
   })
 }

@@ -9,19 +9,37 @@
  *     via(names, 'printer').cast('print', page)
  */
 import type { Definition } from './definition.ts'
-import type { Envelope } from './envelope.ts'
+import { Envelope, kinds } from './envelope.ts'
 import { CallError, RegistryError } from './errors.ts'
-import { NameTable } from './names.ts'
+import { type NameListener, NameTable } from './names.ts'
 import type { Monitor, Process } from './process.ts'
 import type { ExitReason } from './reasons.ts'
 import { AnyRef, locate, type Names, type Ref, type Target } from './ref.ts'
+import { type TableAddress, TableProcess } from './table-process.ts'
 
+/** How a registry is defined. */
 export interface RegistryOptions {
+  /** 'unique': one process a key; 'duplicate': any number. */
   readonly keys: 'unique' | 'duplicate'
   /** For reports; default 'registry'. */
   readonly name?: string
+  /**
+   * Who gets a `RegistryMessage` at `info` for each key that comes or goes: processes, or names in the registry's system,
+   * looked up each time. One that is not alive misses it. The end of the registry itself is not told. Default none.
+   */
+  readonly listeners?: readonly (Target | string)[]
 }
 
+/** What a listener gets. An 'unregister' comes too when the process under the key ends. */
+export interface RegistryMessage {
+  readonly type: 'register' | 'unregister'
+  readonly registry: Ref
+  readonly key: unknown
+  readonly ref: Ref
+  readonly value: unknown
+}
+
+/** One process under a key, and the value it was registered with. */
 export interface Entry {
   readonly ref: Ref
   readonly value: unknown
@@ -40,20 +58,40 @@ export interface RegistryRef extends Ref<Definition>, Names {
   lookup(key: unknown): Ref | undefined | Entry[]
   /** All entries under a key, for both kinds. */
   entries(key: unknown): Entry[]
+  /**
+   * Puts `update(value)` in the place of the value under a process's key, at once, and resolves to it. Rejects with
+   * `RegistryError` 'not_registered' when the process does not have the key, and with what `update` threw. After: Elixir
+   * Registry.update_value.
+   */
+  updateValue(key: unknown, target: Target, update: (value: unknown) => unknown): Promise<unknown>
+  /** The keys of a process, in registration order; none when it has ended. */
+  keysOf(target: Target): unknown[]
   /** Calls `each` with every entry under `key`, in registration order. Returns how many there were. */
   dispatch(key: unknown, each: (ref: Ref, value: unknown) => void): number
+  /** Entries in all. */
   readonly size: number
 }
 
+/** A kind of registry: what `defineRegistry` returns. */
 export interface RegistryDefinition extends Definition {
   readonly types?: { readonly arg: undefined; readonly ref: RegistryRef }
 }
 
+/**
+ * Defines a registry, to be started like any process. Throws a `TypeError` for wrong options. A process's keys go when it
+ * ends, before anybody learns of the end; the registry's own end takes them all. After: Elixir Registry.
+ */
 export function defineRegistry(options: RegistryOptions): RegistryDefinition {
   if (options.keys !== 'unique' && options.keys !== 'duplicate') {
     throw new TypeError(`defineRegistry: keys must be 'unique' or 'duplicate', got ${String(options.keys)}.`)
   }
-  return new Registry(options.name ?? 'registry', options.keys === 'unique')
+  const { listeners = [] } = options
+  for (const listener of listeners) if (typeof listener !== 'string') locate(listener)
+  return new TableProcess(options.name ?? 'registry', 'register, lookup and dispatch', (process) => {
+    const directory = options.keys === 'unique' ? new UniqueDirectory() : new DuplicateDirectory()
+    if (listeners.length > 0) directory.listener = tellListeners(process, listeners)
+    return new RegistryAddress(process, directory)
+  })
 }
 
 /** What a registry keeps; a process's entries go when it ends. */
@@ -62,6 +100,11 @@ interface Directory {
   readonly names: NameTable | null
   readonly size: number
   add(key: unknown, process: Process, value: unknown): void
+  /** Who is told of each entry that comes or goes. */
+  listener: NameListener | null
+  /** Changes the value of an entry; false when there is none. */
+  update(key: unknown, process: Process, update: (value: unknown) => unknown): { readonly value: unknown } | undefined
+  keysOf(process: Process): unknown[]
   /** Takes one process out; undefined stands for all. */
   remove(key: unknown, process: Process | undefined): void
   entries(key: unknown): Entry[]
@@ -80,6 +123,25 @@ class UniqueDirectory implements Directory {
     this.names.register(key, process, value)
   }
 
+  get listener(): NameListener | null {
+    return this.names.listener
+  }
+
+  set listener(listener: NameListener | null) {
+    this.names.listener = listener
+  }
+
+  update(key: unknown, process: Process, update: (value: unknown) => unknown): { readonly value: unknown } | undefined {
+    if (this.names.whereis(key) !== process) return undefined
+    const value = update(this.names.valueOf(key))
+    this.names.setValue(key, value)
+    return { value }
+  }
+
+  keysOf(process: Process): unknown[] {
+    return process.namesIn(this.names)
+  }
+
   remove(key: unknown, process: Process | undefined): void {
     if (process === undefined || this.names.whereis(key) === process) this.names.unregister(key)
   }
@@ -96,29 +158,62 @@ class UniqueDirectory implements Directory {
 
 class DuplicateDirectory implements Directory {
   readonly names = null
-  private readonly byKey = new Map<unknown, Map<Process, { readonly value: unknown; readonly monitor: Monitor }>>()
+  listener: NameListener | null = null
   size = 0
+  /** By key, then by process: the value. */
+  private readonly byKey = new Map<unknown, Map<Process, unknown>>()
+  private readonly holders = new Map<Process, { readonly keys: Set<unknown>; readonly monitor: Monitor }>()
 
   add(key: unknown, process: Process, value: unknown): void {
     if (process.isDead) throw new RegistryError('noproc', `register: ${process.label} has ended.`)
-    const holders = this.byKey.get(key) ?? new Map<Process, { value: unknown; monitor: Monitor }>()
-    const held = holders.get(process)
-    if (held === undefined) this.size++
-    holders.set(process, { value, monitor: held?.monitor ?? process.observe(() => this.remove(key, process)) })
-    this.byKey.set(key, holders)
+    const values = this.byKey.get(key) ?? new Map<Process, unknown>()
+    const isNew = !values.has(process)
+    values.set(process, value)
+    this.byKey.set(key, values)
+    if (!isNew) return
+    this.size++
+    const holder = this.holders.get(process) ?? {
+      keys: new Set(),
+      monitor: process.observe(() => this.removeAll(process)),
+    }
+    holder.keys.add(key)
+    this.holders.set(process, holder)
+    this.listener?.('register', key, process, value)
+  }
+
+  update(key: unknown, process: Process, update: (value: unknown) => unknown): { readonly value: unknown } | undefined {
+    const values = this.byKey.get(key)
+    if (values === undefined || !values.has(process)) return undefined
+    const value = update(values.get(process))
+    values.set(process, value)
+    return { value }
+  }
+
+  keysOf(process: Process): unknown[] {
+    return [...(this.holders.get(process)?.keys ?? [])]
   }
 
   remove(key: unknown, process: Process | undefined): void {
-    const holders = this.byKey.get(key)
-    if (holders === undefined) return
-    for (const holder of process === undefined ? [...holders.keys()] : [process]) {
-      const held = holders.get(holder)
-      if (held === undefined) continue
-      holders.delete(holder)
-      holder.unwatch(held.monitor)
+    const values = this.byKey.get(key)
+    if (values === undefined) return
+    for (const holder of process === undefined ? [...values.keys()] : [process]) {
+      if (!values.has(holder)) continue
+      const value = values.get(holder)
+      values.delete(holder)
       this.size--
+      const held = this.holders.get(holder)
+      held?.keys.delete(key)
+      if (held !== undefined && held.keys.size === 0) {
+        this.holders.delete(holder)
+        holder.unwatch(held.monitor)
+      }
+      this.listener?.('unregister', key, holder, value)
     }
-    if (holders.size === 0) this.byKey.delete(key)
+    if (values.size === 0) this.byKey.delete(key)
+  }
+
+  private removeAll(process: Process): void {
+    for (const key of this.keysOf(process)) this.remove(key, process)
   }
 
   clear(): void {
@@ -127,8 +222,7 @@ class DuplicateDirectory implements Directory {
 
   entries(key: unknown): Entry[] {
     const found: Entry[] = []
-    for (const [process, { value }] of this.byKey.get(key) ?? [])
-      if (!process.isDead) found.push(entryOf(process, value))
+    for (const [process, value] of this.byKey.get(key) ?? []) if (!process.isDead) found.push(entryOf(process, value))
     return found
   }
 }
@@ -138,43 +232,19 @@ function entryOf(process: Process, value: unknown): Entry {
   return { ref: process.ref as unknown as Ref, value }
 }
 
-class Registry implements Definition {
-  readonly name: string
-  readonly version = 1
-  readonly type = 'worker'
-  readonly trapExits = false
-  private readonly isUnique: boolean
-
-  constructor(name: string, isUnique: boolean) {
-    this.name = name
-    this.isUnique = isUnique
-  }
-
-  init(_arg: unknown, process: Process): Directory {
-    return (process.ref as RegistryAddress).directory
-  }
-
-  handle(process: Process, envelope: Envelope): unknown {
-    envelope.from?.fail(
-      new CallError(
-        'undef',
-        `${process.label} has no call "${envelope.op}": use register, lookup and dispatch of its ref.`,
-      ),
-    )
-    return undefined
-  }
-
-  proceed(): undefined {
-    return undefined
-  }
-
-  createRef(process: Process): AnyRef {
-    return new RegistryAddress(process, this.isUnique ? new UniqueDirectory() : new DuplicateDirectory())
+/** Tells the listeners of a registry of each key that comes or goes. */
+function tellListeners(registry: Process, listeners: readonly (Target | string)[]): NameListener {
+  return (type, key, { ref }, value) => {
+    const message = { type, registry: registry.ref, key, ref, value }
+    for (const listener of listeners) {
+      const found = typeof listener === 'string' ? registry.system.names.whereis(listener) : locate(listener)
+      found?.deliver(new Envelope(kinds.info, '', message, null))
+    }
   }
 }
 
-class RegistryAddress extends AnyRef implements Names {
-  readonly directory: Directory
+class RegistryAddress extends AnyRef implements Names, TableAddress {
+  private readonly directory: Directory
 
   constructor(process: Process, directory: Directory) {
     super(process)
@@ -184,7 +254,12 @@ class RegistryAddress extends AnyRef implements Names {
   /** A registry takes its names with it: who looks for one now finds nobody, not a stale answer. */
   override detach(reason: ExitReason): void {
     super.detach(reason)
+    this.directory.listener = null
     this.directory.clear()
+  }
+
+  get contents(): Directory {
+    return this.directory
   }
 
   get table(): NameTable {
@@ -211,6 +286,21 @@ class RegistryAddress extends AnyRef implements Names {
     const process = target === undefined ? undefined : locate(target)
     // One that has ended has no entry left; without this its ref would stand for all.
     if (target === undefined || process !== undefined) this.directory.remove(key, process)
+  }
+
+  async updateValue(key: unknown, target: Target, update: (value: unknown) => unknown): Promise<unknown> {
+    const process = locate(target)
+    const updated = process === undefined ? undefined : this.directory.update(key, process, update)
+    if (updated !== undefined) return updated.value
+    throw new RegistryError(
+      'not_registered',
+      `updateValue: ${target.pid} is not registered under the key ${String(key)} in ${this.pid}.`,
+    )
+  }
+
+  keysOf(target: Target): unknown[] {
+    const process = locate(target)
+    return process === undefined ? [] : this.directory.keysOf(process)
   }
 
   lookup(key: unknown): Ref | undefined | Entry[] {

@@ -45,4 +45,19 @@ export interface Self<S = unknown> {
   continueWith(op: string, arg?: unknown): void
   /** Gives the mailbox's memory back until the next message. */
   hibernate(): void
+  /**
+   * Sends `message` to `info` when no message was handled for `ms` milliseconds; any message cancels it, the next call
+   * replaces it, `Infinity` only cancels. 0 means: at once, but only if nothing waits. The time starts when the process has
+   * nothing left to do, and anew after a suspension. Throws a `TypeError` for what is no number >= 0.
+   * After: OTP gen_server, event time-out.
+   */
+  eventTimeout(ms: number, message?: unknown): void
+  /**
+   * Puts the message being handled aside until `unstashAll`. A call keeps its right to a reply; return what this returns.
+   * At most `stashCapacity` messages (an option of the definition, default 1 000): a full stash throws `CallError`
+   * 'overload'. Throws outside a message. The stash is lost with the process: its calls fail, the rest are dead letters.
+   */
+  stash(): NoReply
+  /** Returns all stashed messages to the mailbox, in order, ahead of what waits. Returns how many there were. */
+  unstashAll(): number
 }

@@ -151,7 +151,8 @@ export class StaticSupervision implements Supervision {
     const supervisors = this.children.filter((child) => child.spec.type === 'supervisor').length
     return {
       specs: this.children.length,
-      active: this.children.filter((child) => child.process !== null).length,
+      // A child that had unlinked itself may have ended unnoticed.
+      active: this.children.filter((child) => child.process !== null && !child.process.isDead).length,
       supervisors,
       workers: this.children.length - supervisors,
     }

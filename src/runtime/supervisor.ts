@@ -89,23 +89,24 @@ const operations = {
   countChildren: (children: Supervision) => children.countChildren(),
 } as const
 
-class Supervisor implements Definition {
+/** The class behind every supervisor definition. For the runtime. */
+export class Supervisor implements Definition {
   readonly name: string
   readonly version: number
   readonly type = 'supervisor'
   readonly trapExits = true
-  private readonly flagsFor: (arg: unknown) => CheckedFlags | Ignore
+  private readonly flagsFor: (arg: unknown, process: Process) => CheckedFlags | Ignore
   /** The start argument of each live supervisor, to ask for its flags anew. */
   private static readonly args = new WeakMap<Process, unknown>()
 
-  constructor(name: string, version: number, flagsFor: (arg: unknown) => CheckedFlags | Ignore) {
+  constructor(name: string, version: number, flagsFor: (arg: unknown, process: Process) => CheckedFlags | Ignore) {
     this.name = name
     this.version = version
     this.flagsFor = flagsFor
   }
 
   init(arg: unknown, process: Process): unknown {
-    const flags = this.flagsFor(arg)
+    const flags = this.flagsFor(arg, process)
     if (flags === ignore) return ignore
     if (arg !== undefined) Supervisor.args.set(process, arg)
     const template = flags.children[0]
@@ -159,7 +160,7 @@ class Supervisor implements Definition {
   /** After: OTP supervisor, code_change: the flags are asked for anew; `ignore` changes nothing, a fault changes nothing. */
   codeChange(process: Process, state: unknown): Supervision {
     const children = state as Supervision
-    const flags = this.flagsFor(Supervisor.args.get(process))
+    const flags = this.flagsFor(Supervisor.args.get(process), process)
     if (flags === ignore) return children
     const template = flags.children[0]
     const isDynamic = flags.strategy === 'simple_one_for_one'
@@ -187,7 +188,8 @@ function refuse(envelope: Envelope, error: unknown): undefined {
 /** Children take as long as they take: no time-out of the caller's ends an operation. */
 const forever = { timeout: Number.POSITIVE_INFINITY }
 
-class SupervisorAddress extends AnyRef {
+/** The class behind `SupervisorRef`. For the runtime. */
+export class SupervisorAddress extends AnyRef {
   startChild(given?: unknown): Promise<unknown> {
     return this.call('startChild', given, forever)
   }

@@ -20,21 +20,26 @@ export interface MemoryEventStoreOptions {
   readonly maxEvents?: number
   /** Bytes of messages (as UTF-8) kept per session. Default 4 MiB. A single larger message is not kept. */
   readonly maxBytes?: number
+  /** Bytes of messages kept over all sessions; beyond it the logs that were not written for longest are emptied. Default 256 MiB. */
+  readonly maxTotalBytes?: number
 }
 
 /** Event logs in this process's memory. Throws `RangeError` for a bound that is not a positive integer. */
 export function memoryEventStore(options: MemoryEventStoreOptions = {}): EventStore {
   const maxEvents = positive('maxEvents', options.maxEvents ?? 1_000)
   const maxBytes = positive('maxBytes', options.maxBytes ?? 4 * 1024 * 1024)
+  const maxTotalBytes = positive('maxTotalBytes', options.maxTotalBytes ?? 256 * 1024 * 1024)
   const limits: Limits = { maxEvents, maxBytes }
-  const logs = new Map<string, EventLog>()
+  const logs = new Map<string, MemoryEventLog>()
+  const budget = new Budget(maxTotalBytes)
   return {
     open: (sessionId) => {
       let log = logs.get(sessionId)
-      if (log === undefined) logs.set(sessionId, (log = new MemoryEventLog(limits)))
+      if (log === undefined) logs.set(sessionId, (log = new MemoryEventLog(limits, budget)))
       return log
     },
     delete: (sessionId) => {
+      logs.get(sessionId)?.empty()
       logs.delete(sessionId)
     },
   }
@@ -94,13 +99,53 @@ interface Written {
   evictedThrough: number
 }
 
+/** What all logs of a store may keep together. */
+class Budget {
+  readonly #maxBytes: number
+  #bytes = 0
+  /** Logs that keep something, the one not written for longest first. */
+  readonly #written = new Set<MemoryEventLog>()
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /** A log grew or shrank by `bytes`. */
+  spend(log: MemoryEventLog, bytes: number): void {
+    this.#bytes += bytes
+    this.#written.delete(log)
+    if (log.bytes > 0) this.#written.add(log)
+    if (bytes <= 0) return
+    for (const oldest of this.#written) {
+      if (this.#bytes <= this.#maxBytes || oldest === log) return
+      oldest.empty()
+    }
+  }
+}
+
 class MemoryEventLog implements EventLog {
   readonly #limits: Limits
+  readonly #budget: Budget
   #written: Written | undefined
   #lastSequence = 0
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, budget: Budget) {
     this.#limits = limits
+    this.#budget = budget
+  }
+
+  /** Bytes of messages kept. */
+  get bytes(): number {
+    return this.#written?.bytes ?? 0
+  }
+
+  /** Forgets every event; who resumes is told of the gap. */
+  empty(): void {
+    const written = this.#written
+    if (written === undefined) return
+    const { bytes } = written
+    this.#written = { events: [], head: 0, bytes: 0, lastOfStream: new Map(), evictedThrough: this.#lastSequence }
+    this.#budget.spend(this, -bytes)
   }
 
   append(streamId: string, message: string): string {
@@ -115,7 +160,9 @@ class MemoryEventLog implements EventLog {
     written.bytes += bytes
     written.lastOfStream.delete(streamId)
     written.lastOfStream.set(streamId, sequence)
+    const before = written.bytes - bytes
     this.#evict(written)
+    this.#budget.spend(this, written.bytes - before)
     return id
   }
 
@@ -144,6 +191,7 @@ class MemoryEventLog implements EventLog {
     const written = this.#written
     if (written === undefined || !written.lastOfStream.delete(streamId)) return
     const events: KeptEvent[] = []
+    const before = written.bytes
     written.bytes = 0
     for (let index = written.head; index < written.events.length; index += 1) {
       const event = written.events[index]!
@@ -153,6 +201,7 @@ class MemoryEventLog implements EventLog {
     }
     written.events = events
     written.head = 0
+    this.#budget.spend(this, written.bytes - before)
   }
 
   #evict(written: Written): void {

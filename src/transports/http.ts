@@ -39,13 +39,16 @@ export interface HttpTransport extends Transport {
 
 /** A transport over HTTP. Throws `TransportError` `invalid_option`; `listen` rejects with the other codes. */
 export function httpTransport(options: HttpTransportOptions = {}): HttpTransport {
-  const settings = httpSettings(options)
+  let settings = httpSettings(options)
   return {
     name: 'http',
-    listen: (acceptor) => {
+    listen: async (acceptor) => {
       const endpoint = new HttpEndpoint(settings, acceptor)
       const server = createHttpServer(settings, endpoint)
-      return listen(server, settings, endpoint)
+      const listening = await listen(server, settings, endpoint)
+      // A listener that is restarted is found where it was, also when any free port was asked for.
+      settings = { ...settings, port: listening.port }
+      return listening
     },
   }
 }

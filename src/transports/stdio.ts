@@ -85,6 +85,8 @@ class StdioConnection implements Listening, Sink {
     this.#output.on('close', this.#onOutputGone)
     this.#receiver = acceptor.connection(this, { transport: 'stdio' })
     this.#input.on('data', this.#onData)
+    // An earlier listener of this input has paused it.
+    this.#input.resume()
     this.#input.on('end', this.#onInputEnd)
     this.#input.on('error', this.#onInputEnd)
     this.#input.on('close', this.#onInputEnd)

@@ -1,4 +1,4 @@
-import { defineActor, type MailboxOptions, sys } from 'bough/runtime'
+import { createSystem, defineActor, type MailboxOptions, sys } from 'bough/runtime'
 import { describe, expect, it } from 'vitest'
 import { createWorld, type World } from './support.ts'
 
@@ -134,5 +134,34 @@ describe('an unbounded mailbox', () => {
       { type: 'high_water', pid: box.pid, definition: 'box', length: 10_000 },
       { type: 'high_water', pid: box.pid, definition: 'box', length: 20_000 },
     ])
+  })
+})
+
+describe('what still waited when a process ended', () => {
+  it('is told to the definition, casts with their op, also after a kill; calls reject by themselves', async () => {
+    const system = createSystem()
+    const lost: unknown[] = []
+    const Sleeper = defineActor({
+      name: 'sleeper',
+      init: (_arg: undefined) => ({ tag: 'state' }),
+      call: { never: () => 1 },
+      cast: { work: (_state, _n: number) => undefined },
+      undelivered: ({ tag }, { op, arg }) => {
+        lost.push([tag, op, arg])
+        throw new Error('nobody hears this')
+      },
+    })
+    const ref = await system.start(Sleeper)
+    await sys.suspend(ref)
+    ref.cast('work', 7)
+    ref.send('hello')
+    const call = ref.call('never')
+    ref.exit('kill')
+    await expect(call).rejects.toMatchObject({ code: 'exit' })
+    expect(lost).toEqual([
+      ['state', 'work', 7],
+      ['state', undefined, 'hello'],
+    ])
+    await system.stop()
   })
 })

@@ -75,8 +75,6 @@ describe('a server whose processes die at random', () => {
         } else if (what < 0.85) {
           const victims = await w.processes(pick(mortal)).catch(() => [])
           if (victims.length > 0) pick(victims).exit(pick(['kill', 'kill', new Error('chaos')]))
-          // What waits in the mailbox of a process that ends is lost with it: nothing is sent to a session while it ends.
-          await w.sim.settle()
         } else if (what < 0.9) {
           server.tool('new', { run: () => 'x' })
           w.app.resourceUpdated('config://app')

@@ -126,6 +126,31 @@ describe('memory event log', () => {
   })
 })
 
+describe('memory event store', () => {
+  it('keeps a bound over all sessions: the log not written for longest is emptied, and says so', () => {
+    const store = memoryEventStore({ maxTotalBytes: 30 })
+    const [first, second, third] = [store.open('a'), store.open('b'), store.open('c')]
+    const id = first.append('g', 'x'.repeat(10))
+    second.append('g', 'y'.repeat(10))
+    const kept = second.append('g', 'z')
+    third.append('g', 'w'.repeat(10))
+    expect(first.replay(id)).toEqual({ streamId: 'g', events: [], gap: true })
+    expect(second.replay(kept)).toEqual({ streamId: 'g', events: [], gap: false })
+    const again = first.append('g', 'v')
+    expect(first.replay(again)).toEqual({ streamId: 'g', events: [], gap: false })
+  })
+
+  it('gives the bytes of an ended session back', () => {
+    const store = memoryEventStore({ maxTotalBytes: 30 })
+    const first = store.open('a')
+    const id = first.append('g', 'x'.repeat(20))
+    store.open('b').append('g', 'y'.repeat(9))
+    store.delete('b')
+    store.open('c').append('g', 'z'.repeat(9))
+    expect(first.replay(id)).toMatchObject({ gap: false })
+  })
+})
+
 describe('memory session store', () => {
   const record = (id: string): SessionRecord => ({
     id,
