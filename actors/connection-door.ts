@@ -5,7 +5,7 @@
 import { decode, ErrorCode, encodeError, type Message } from '#protocol'
 import { type Ref, via } from '#runtime'
 import type { Peer, Receiver, Sink } from '#transports/port'
-import type { Services } from './services.ts'
+import type { OpenSession, Services } from './services.ts'
 import { receive, type Session } from './session.ts'
 import { openSession } from './session-manager.ts'
 
@@ -16,12 +16,19 @@ const WAITING_MAX = 10_000
 export function openConnection(services: Services, sink: Sink, peer: Peer, ended: () => void): Receiver {
   let waiting: (Message | Message[])[] | null = []
   let session: Ref<typeof Session> | null = null
+  let debts: OpenSession['debts'] | undefined
   let isClosed = false
 
   const over = (): void => {
     waiting = null
     sink.end()
     ended()
+  }
+
+  /** The client has left. A session between two incarnations is told by what it starts with. */
+  const leave = (): void => {
+    if (debts !== undefined) debts.hasLeft = true
+    session?.cast('closed')
   }
 
   const hand = (ref: Ref<typeof Session>, message: Message | Message[]): void => {
@@ -45,10 +52,11 @@ export function openConnection(services: Services, sink: Sink, peer: Peer, ended
       return over()
     }
     session = via<typeof Session>(services.sessions, opened.id)
+    debts = services.open.get(opened.tree)?.debts
     void opened.tree.down.then(over)
     for (const message of waiting ?? []) hand(session, message)
     waiting = null
-    if (isClosed) session.cast('closed')
+    if (isClosed) leave()
   })
 
   return {
@@ -60,7 +68,7 @@ export function openConnection(services: Services, sink: Sink, peer: Peer, ended
     },
     closed() {
       isClosed = true
-      session?.cast('closed')
+      leave()
     },
   }
 }

@@ -32,7 +32,7 @@ export interface OpenSession {
   /** The sink of its connection; null over HTTP. */
   readonly connection: Sink | null
   /** What is to be answered when the subtree has ended without a word; see `Debts` of the session. */
-  readonly debts: { settle: ((why: string) => void) | undefined }
+  readonly debts: { settle: ((why: string) => void) | undefined; hasLeft: boolean }
   /** False until whoever opened it was told. */
   isClaimed: boolean
 }

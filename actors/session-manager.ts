@@ -71,7 +71,7 @@ export const SessionManager = defineActor({
         transport: opening.transport,
         connection: opening.connection,
         names: createNames(),
-        debts: { settle: undefined },
+        debts: { settle: undefined, hasLeft: false },
       }
       const { from, ref } = self
       state.starting++

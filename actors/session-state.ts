@@ -43,6 +43,8 @@ export interface SessionArg {
  */
 export interface Debts {
   settle: ((why: string) => void) | undefined
+  /** The client has left its connection: what is in flight may end, then so does the session. */
+  hasLeft: boolean
 }
 
 export interface InFlight {

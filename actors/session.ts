@@ -91,6 +91,8 @@ export const Session = defineActor({
     arg.debts.settle = (why) => settleAll(state, why)
     restore(state, self as unknown as Self<State>)
     if (connection === null) self.sendAfter(services.limits.sessionIdleMs, { type: 'idle' })
+    // Whoever was told that the client had left is no more: nobody would tell this incarnation.
+    if (arg.debts.hasLeft) self.ref.cast('closed')
     return state
   },
   call: {

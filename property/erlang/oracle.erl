@@ -34,6 +34,7 @@ module(server) -> oracle_server;
 module(statem) -> oracle_statem.
 
 %% An exit reason in the words that both sides share. `error(oops)` comes with a stack, which is left out.
+reason({Reason, {gen_server, call, _}}) -> io_lib:format("call ~s", [reason(Reason)]);
 reason({shutdown, {failed_to_start_child, Id, Reason}}) ->
     io_lib:format("{shutdown,~s ~s}", [Id, reason(Reason)]);
 reason({shutdown, Detail}) -> io_lib:format("{shutdown,~s}", [reason(Detail)]);

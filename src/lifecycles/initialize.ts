@@ -11,7 +11,8 @@
  *
  * Spec: MCP 2025-11-25, basic/lifecycle.
  */
-import { createMachine, transition } from 'xstate'
+import { createMachine } from 'xstate'
+import { compileTable } from './table.ts'
 
 const phases = ['awaiting_initialize', 'awaiting_initialized', 'operating', 'closed'] as const
 const events = ['initialize', 'initialized', 'request', 'close'] as const
@@ -30,20 +31,7 @@ export const initializeMachine = createMachine({
   },
 })
 
-function compile(): ReadonlyMap<Phase, ReadonlyMap<LifecycleEvent, Phase>> {
-  const table = new Map<Phase, Map<LifecycleEvent, Phase>>()
-  for (const phase of phases) {
-    const snapshot = initializeMachine.resolveState({ value: phase })
-    const row = new Map<LifecycleEvent, Phase>()
-    for (const type of events) {
-      if (snapshot.can({ type })) row.set(type, transition(initializeMachine, snapshot, { type })[0].value as Phase)
-    }
-    table.set(phase, row)
-  }
-  return table
-}
-
-const table = compile()
+const table = compileTable(initializeMachine, phases, events)
 
 /** The phase that a session begins in. */
 export const firstPhase: Phase = 'awaiting_initialize'

@@ -74,10 +74,13 @@ function line(event: ServerEvent): { level: keyof Logger; message: string } {
   }
 }
 
-/** The event as log fields; errors under `err`, where pino looks for them. */
+/**
+ * The event as log fields; errors under `err`, where pino looks for them. A crashed process's state and last message are left
+ * out: they may hold what no log should.
+ */
 function fieldsOf(event: ServerEvent): object {
   const { type, ...rest } = event as ServerEvent & { readonly error?: unknown; readonly reason?: unknown }
-  const { error, reason, ...fields } = rest as { error?: unknown; reason?: unknown }
+  const { error, reason, state, lastMessage, ...fields } = rest as Readonly<Record<string, unknown>>
   const cause = error ?? reason
   return {
     event: type,

@@ -111,6 +111,7 @@ export function writeClientCapabilities(client: ClientCapabilities): JsonObject 
 
 /** Whether a dotted capability such as 'tools', 'resources.subscribe' or 'sampling.tools' is there and not false. */
 export function has(capabilities: ClientCapabilities | ServerCapabilities, path: string): boolean {
+  if (!path.includes('.')) return Object.hasOwn(capabilities, path) && isOn((capabilities as JsonObject)[path])
   let value: unknown = capabilities
   for (const name of path.split('.')) {
     if (!isObject(value) || !Object.hasOwn(value, name)) return false

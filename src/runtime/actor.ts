@@ -32,6 +32,7 @@ import type { StateSchema } from './upgrade.ts'
 type StateOf<R> = Exclude<Awaited<R>, Ignore>
 type Handlers<S> = Record<string, (state: S, arg: never, self: Self<S>) => unknown>
 
+/** How a kind of actor is defined. `self` is the process; see `Self`. Handlers may be asynchronous: the process then waits. */
 export interface ActorOptions<A, R, C, K> {
   /** Identity for hot swap, logs and the tree. */
   readonly name: string
@@ -41,10 +42,15 @@ export interface ActorOptions<A, R, C, K> {
   readonly trapExits?: boolean
   /** Makes the state, may be asynchronous. A throw is the start error. Annotate `self` if you take it: `(arg: A, self: Self)`. */
   readonly init: (arg: A, self: Self<never>) => R
+  /** By name: answers `ref.call(name, arg)` with its value; `self.noreply` defers the reply to `self.from`. */
   readonly call?: C & Handlers<StateOf<R>>
+  /** By name: handles `ref.cast(name, arg)`; its value is dropped. */
   readonly cast?: K & Handlers<StateOf<R>>
+  /** Handles every other message: `ref.send`, timers, DOWN, EXIT when trapping. Without it they are reported and dropped. */
   readonly info?: (state: StateOf<R>, message: unknown, self: Self<StateOf<R>>) => unknown
+  /** By name: runs what `self.continueWith(name, arg)` asked for. */
   readonly continue?: Readonly<Record<string, (state: StateOf<R>, arg: never, self: Self<StateOf<R>>) => unknown>>
+  /** Runs last: on a stop, a fault, and an exit signal when trapping; never on `kill`. A throw becomes the exit reason. */
   readonly terminate?: (state: StateOf<R>, reason: ExitReason, self: Self<StateOf<R>>) => unknown
   /** What the state must look like after `codeChange`: a Standard Schema (zod, Valibot, ...). Checked at a hot swap. */
   readonly stateSchema?: StateSchema
@@ -63,7 +69,10 @@ export interface ActorOptions<A, R, C, K> {
    * Told of each cast (with its `op`) and info that still waited when the process ended, whatever ended it: for what somebody
    * outside waits for. A throw is dropped. Calls need no such thing: they reject.
    */
-  readonly undelivered?: (state: StateOf<R>, message: { readonly op: string | undefined; readonly arg: unknown }) => void
+  readonly undelivered?: (
+    state: StateOf<R>,
+    message: { readonly op: string | undefined; readonly arg: unknown },
+  ) => void
 }
 
 /** A kind of actor. The type parameters type its refs; nobody writes them. */
@@ -131,7 +140,9 @@ class Actor implements Definition {
     const terminate = options.terminate
     if (options.formatStatus !== undefined) this.formatStatus = options.formatStatus
     const undelivered = options.undelivered
-    if (undelivered !== undefined) this.undelivered = (process, { op, arg }) => quietly(() => undelivered(process.state, { op: op || undefined, arg }))
+    if (undelivered !== undefined)
+      this.undelivered = (process, { op, arg }) =>
+        quietly(() => undelivered(process.state, { op: op || undefined, arg }))
     if (terminate !== undefined) this.terminate = (process, reason) => terminate(process.state, reason, process)
   }
 

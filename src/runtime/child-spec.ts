@@ -8,9 +8,13 @@ import { SupervisorError } from './errors.ts'
 import { Mailbox, type MailboxOptions } from './mailbox.ts'
 import type { StartArguments, Via } from './ref.ts'
 
+/** Which children start anew when one ends; see `defineSupervisor`. After: OTP supervisor. */
 export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one' | 'simple_one_for_one'
+/** permanent: always restarted; transient: unless it ended in order (normal, shutdown); temporary: never. */
 export type Restart = 'permanent' | 'transient' | 'temporary'
+/** How a child is ended: milliseconds until it is killed, at once, or never killed. */
 export type Shutdown = number | 'brutal_kill' | 'infinity'
+/** Whether the end of significant children ends their supervisor. After: OTP supervisor, auto_shutdown. */
 export type AutoShutdown = 'never' | 'any_significant' | 'all_significant'
 
 /** How long a child waits before each restart in a row: `min`, then `factor` times longer up to `max`. */
@@ -25,6 +29,7 @@ export interface Backoff {
   readonly jitter?: number
 }
 
+/** What `child` takes beside the definition and its argument. */
 export interface ChildOptions {
   /** Unique among the children of one supervisor; default the definition's name. */
   readonly id?: string
@@ -34,14 +39,17 @@ export interface ChildOptions {
   readonly shutdown?: Shutdown
   /** Whether its own end may end the supervisor, see `autoShutdown`; default false. */
   readonly significant?: boolean
+  /** Waits before restarts; default none, as in OTP. */
   readonly backoff?: Backoff
   /** A name in the system or `via(...)`; each incarnation takes it. */
   readonly name?: string | Via
   /** Milliseconds that `init` may take; default `Infinity`. */
   readonly timeout?: number
+  /** A bound for the mailbox; default none. */
   readonly mailbox?: MailboxOptions
 }
 
+/** A child as a supervisor knows it: what `child` returns, defaults filled in. */
 export interface ChildSpec {
   readonly id: string
   readonly definition: Definition
@@ -56,9 +64,11 @@ export interface ChildSpec {
   readonly mailbox: MailboxOptions | undefined
 }
 
+/** How a supervisor is defined. */
 export interface SupervisorFlags {
   /** For reports and the tree; default 'supervisor'. */
   readonly name?: string
+  /** For hot swap; a whole number, default 1. */
   readonly version?: number
   /** Default 'one_for_one'. */
   readonly strategy?: Strategy

@@ -9,6 +9,7 @@ export interface Clock {
   wallNow(): number
   /** Calls `callback` once after `delayMs`. Returns what `clearTimer` takes. */
   setTimer(callback: () => void, delayMs: number): unknown
+  /** Stops a timer; nothing happens when it has fired. */
   clearTimer(handle: unknown): void
   /** Says whether a timer that was set keeps the program alive. Absent where that means nothing; timers are then cleared. */
   holdTimer?(handle: unknown, isHeld: boolean): void

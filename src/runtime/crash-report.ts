@@ -8,6 +8,7 @@ import { type Message, messageOf } from './watch.ts'
 
 /** What `formatStatus` is given. */
 export interface StatusReport<S = unknown> {
+  /** The state itself, not a copy: return a changed copy, do not change it. */
   readonly state: S
   /** The message being handled at a crash; undefined when there was none, and in `sys.getStatus`. */
   readonly message: Message | undefined
@@ -17,7 +18,9 @@ export interface StatusReport<S = unknown> {
 
 /** What `formatStatus` returns: what may be shown. */
 export interface FormattedStatus {
+  /** Shown in the place of the state. */
   readonly state: unknown
+  /** Shown in the place of the message. */
   readonly message: unknown
 }
 

@@ -16,12 +16,15 @@ import type { StateSchema } from './upgrade.ts'
 
 /** Returned by `init`: there is nothing to do, start no process. */
 export const ignore: unique symbol = Symbol('bough.ignore')
+/** The type of `ignore`. */
 export type Ignore = typeof ignore
 
 /** Returned by a call's handler: the reply comes later, through `self.from`. */
 export const noreply: unique symbol = Symbol('bough.noreply')
+/** The type of `noreply`. */
 export type NoReply = typeof noreply
 
+/** A kind of process, as the kernel sees it. Make one with `defineActor` and its like; this is for new behaviours. */
 export interface Definition {
   /** Identity for hot swap, logs and the tree. */
   readonly name: string

@@ -1,6 +1,7 @@
 /** Errors of the runtime. Each has a stable `code` for programs and a sentence for people; none crosses the wire. */
 import type { ExitReason } from './reasons.ts'
 
+/** Why a call got no reply; see `CallError`. */
 export type CallErrorCode = 'timeout' | 'noproc' | 'exit' | 'calling_self' | 'overload' | 'undef'
 
 /**
@@ -19,6 +20,7 @@ export class CallError extends Error {
   }
 }
 
+/** Why a process did not start: its init threw, its name is taken, it took too long, a child failed, or it was stopped meanwhile. */
 export type StartErrorCode = 'init' | 'already_started' | 'timeout' | 'failed_to_start_child' | 'stopped'
 
 /** A process did not start. `reason` is exactly what `init` threw, or for 'already_started' the Ref that has the name. */
@@ -50,6 +52,7 @@ export class SupervisorError extends Error {
   }
 }
 
+/** Why a registry or group refused; see `RegistryError`. */
 export type RegistryErrorCode = 'already_registered' | 'noproc' | 'not_registered'
 
 /** A registry or group refused: the name is taken, the process is dead, or it does not have that key. */

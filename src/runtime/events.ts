@@ -4,6 +4,7 @@
  */
 import type { ExitReason } from './reasons.ts'
 
+/** What happened, as plain data; `type` tells which. */
 export type SystemEvent =
   /** A process ended for a reason that is no orderly one. `message` names what it handled: 'call add', 'cast reset', 'info'. */
   | {
@@ -46,4 +47,5 @@ export type SystemEvent =
     }
 /** The events sink itself threw. Reported once on standard error, since there is nowhere else. */
 
+/** Takes every event, synchronously: it must be quick and must not throw. */
 export type EventSink = (event: SystemEvent) => void

@@ -13,7 +13,7 @@ import { Envelope, kinds } from './envelope.ts'
 import { CallError } from './errors.ts'
 import type { Process } from './process.ts'
 import type { Timer } from './timers.ts'
-import { Watch } from './watch.ts'
+import type { Watch } from './watch.ts'
 
 /** Messages that a stash holds unless the definition says otherwise. */
 export const STASH_CAPACITY = 1_000
@@ -64,12 +64,14 @@ export class Extras {
   }
 
   /** The process has ended. Returns how many casts and infos are lost with the stash; its calls fail through their replies. */
-  end(): number {
+  end(lose?: (envelope: Envelope) => void): number {
     this.dropEventTimeout()
     if (this.hibernateTimer !== null) this.process.system.timers.cancel(this.hibernateTimer)
     let lost = 0
     for (let envelope = this.stashed?.shift(); envelope !== undefined; envelope = this.stashed?.shift()) {
-      if (envelope.kind === kinds.cast || envelope.kind === kinds.info) lost++
+      if (envelope.kind !== kinds.cast && envelope.kind !== kinds.info) continue
+      lost++
+      lose?.(envelope)
     }
     return lost
   }

@@ -16,6 +16,7 @@ import type { ExitReason } from './reasons.ts'
 import { AnyRef, locate, type Ref, type Target } from './ref.ts'
 import { type TableAddress, TableProcess } from './table-process.ts'
 
+/** How groups are defined. */
 export interface GroupsOptions {
   /** For reports; default 'groups'. */
   readonly name?: string
@@ -56,11 +57,7 @@ export interface GroupsDefinition extends Definition {
 
 /** Defines a set of process groups, to be started like any process; its end forgets them all. After: OTP pg, scopes. */
 export function defineGroups(options: GroupsOptions = {}): GroupsDefinition {
-  return new TableProcess(
-    options.name ?? 'groups',
-    'join, leave and dispatch',
-    (process) => new GroupsAddress(process),
-  )
+  return new TableProcess(options.name ?? 'groups', 'join, leave and dispatch', (process) => new GroupsAddress(process))
 }
 
 /** Which processes are under which keys, each so many times; a process that ends is taken out of all. */

@@ -97,5 +97,5 @@ export {
 } from './task.ts'
 export { type TaskStreamOptions, taskStream } from './task-stream.ts'
 export type { Timer } from './timers.ts'
-export type { Message, TraceEvent, Tracer } from './watch.ts'
 export { type StateSchema, UpgradeError, type UpgradeOptions, type UpgradeReport } from './upgrade.ts'
+export type { Message, TraceEvent, Tracer } from './watch.ts'

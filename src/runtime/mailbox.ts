@@ -13,6 +13,7 @@ export type Overflow = 'reject' | 'dropNewest' | 'dropOldest' | 'suspend'
 
 const overflows: readonly Overflow[] = ['reject', 'dropNewest', 'dropOldest', 'suspend']
 
+/** A bound for a mailbox; without one it is unbounded. */
 export interface MailboxOptions {
   /** Messages that may wait; a whole number >= 1. */
   readonly capacity: number

@@ -9,6 +9,7 @@ import type { Process } from './process.ts'
 /** Told of each name that comes or goes. */
 export type NameListener = (change: 'register' | 'unregister', key: unknown, process: Process, value: unknown) => void
 
+/** Names of live processes; `createNames` makes one. Its `register` takes the kernel's processes: users start with `name: via(table, key)`. */
 export class NameTable {
   private readonly entries = new Map<unknown, Process>()
   /** What registrars said beside the name; most say nothing. */
@@ -16,14 +17,17 @@ export class NameTable {
   /** For a registry that has listeners. */
   listener: NameListener | null = null
 
+  /** How many names there are. */
   get size(): number {
     return this.entries.size
   }
 
+  /** The process that has the name, or undefined. */
   whereis(key: unknown): Process | undefined {
     return this.entries.get(key)
   }
 
+  /** All names, in registration order. */
   keys(): IterableIterator<unknown> {
     return this.entries.keys()
   }
@@ -61,6 +65,7 @@ export class NameTable {
     } else this.values?.delete(key)
   }
 
+  /** Takes a name out; nothing happens when it is not there. */
   unregister(key: unknown): void {
     const holder = this.entries.get(key)
     if (holder === undefined) return

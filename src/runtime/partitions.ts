@@ -7,7 +7,7 @@
  *     const carts = await system.start(Carts)
  *     await partition(carts, customerId).call('add', item)
  */
-import { type ChildOptions, child, checkFlags, type Strategy, type SupervisorFlags } from './child-spec.ts'
+import { type ChildOptions, checkFlags, child, type Strategy, type SupervisorFlags } from './child-spec.ts'
 import type { Definition } from './definition.ts'
 import { CallError } from './errors.ts'
 import { NameTable } from './names.ts'
@@ -20,6 +20,7 @@ export type PartitionKey = string | number | bigint
 
 type ArgumentOf<D> = StartArguments<D> extends [arg?: infer A, options?: unknown] ? A : unknown
 
+/** How partitions are defined: flags of the supervisor and options of every child. */
 export interface PartitionsOptions<A>
   extends Pick<SupervisorFlags, 'intensity' | 'period'>,
     Pick<ChildOptions, 'restart' | 'shutdown' | 'backoff' | 'timeout' | 'mailbox'> {
@@ -92,10 +93,10 @@ export function definePartitions<D extends Definition>(
 }
 
 /** The partition for `key` under a ref or `via(...)` of partitions; see `PartitionsRef.partition`. Throws `CallError` 'noproc'. */
-export function partition<D>(
-  partitions: Pick<PartitionsRef<D>, 'pid' | 'alive' | 'partition'>,
+export function partition<R extends Target & { partition(key: PartitionKey): unknown }>(
+  partitions: R,
   key: PartitionKey,
-): NonNullable<StartedRef<D>>
+): ReturnType<R['partition']>
 export function partition(partitions: Target, key: PartitionKey): Ref
 export function partition(partitions: Target, key: PartitionKey): unknown {
   const process = locate(partitions)
@@ -153,7 +154,9 @@ function partitionOf(key: PartitionKey, partitions: number): number {
   if (typeof key === 'number' && Number.isInteger(key)) return Math.abs(key % partitions)
   if (typeof key === 'bigint') return Math.abs(Number(key % BigInt(partitions)))
   if (typeof key !== 'string' && typeof key !== 'number') {
-    throw new TypeError(`partition: the key must be a string, number or bigint, got ${key === null ? 'null' : typeof key}.`)
+    throw new TypeError(
+      `partition: the key must be a string, number or bigint, got ${key === null ? 'null' : typeof key}.`,
+    )
   }
   return hash(String(key)) % partitions
 }
@@ -168,4 +171,3 @@ function hash(text: string): number {
   value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35)
   return (value ^ (value >>> 16)) >>> 0
 }
-

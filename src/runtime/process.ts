@@ -10,9 +10,9 @@
  * The class is at once what users know as `self`: every method under "self" is public, the rest is the kernel's.
  */
 import { Ring } from '#structures/ring'
+import { showStatus } from './crash-report.ts'
 import { type Definition, ignore, type NoReply, noreply } from './definition.ts'
 import { Envelope, type From, kinds, type Reply } from './envelope.ts'
-import { showStatus } from './crash-report.ts'
 import { StartError } from './errors.ts'
 import { Extras } from './extras.ts'
 import type { Mailbox } from './mailbox.ts'
@@ -23,7 +23,16 @@ import type { System } from './system.ts'
 import type { Timer } from './timers.ts'
 
 /** The bits of `Process.bits`. A process with any of `blocked` takes no message from its queues. */
-const bits = { trapping: 1, scheduled: 2, starting: 4, awaiting: 8, terminating: 16, dead: 32, suspended: 64 } as const
+const bits = {
+  trapping: 1,
+  scheduled: 2,
+  starting: 4,
+  awaiting: 8,
+  terminating: 16,
+  dead: 32,
+  suspended: 64,
+  tied: 128,
+} as const
 const blocked = bits.starting | bits.awaiting | bits.terminating | bits.dead
 
 /** Tells one watcher of one process's end. `owner` is the watching process, or null for a callback of plain code. */
@@ -270,7 +279,7 @@ export class Process {
   }
 
   get linkCount(): number {
-    return this.links?.size ?? 0
+    return (this.links?.size ?? 0) + (this.bits & bits.tied ? 1 : 0)
   }
 
   get monitorCount(): number {
@@ -495,15 +504,24 @@ export class Process {
 
   /** Links this process and another, both ways; idempotent. */
   bond(other: Process): void {
-    this.links ??= new Set()
-    this.links.add(other)
-    other.links ??= new Set()
-    other.links.add(this)
+    this.hold(other)
+    other.hold(this)
+  }
+
+  /** Notes one end of a link. The link to its parent, the only one that most processes have, costs a bit instead of a set. */
+  private hold(other: Process): void {
+    if (other === this.parent) this.bits |= bits.tied
+    else (this.links ??= new Set()).add(other)
+  }
+
+  private release(other: Process): void {
+    if (other === this.parent) this.bits &= ~bits.tied
+    else this.links?.delete(other)
   }
 
   unbond(other: Process): void {
-    this.links?.delete(other)
-    other.links?.delete(this)
+    this.release(other)
+    other.release(this)
   }
 
   watch(monitor: Monitor): void {
@@ -626,14 +644,19 @@ export class Process {
       })
     }
     const { definition } = this
-    const lose = definition.undelivered === undefined ? undefined : (left: Envelope) => definition.undelivered?.(this, left)
-    const lost = this.mailbox.close(lose) + (this.extras === null ? 0 : this.extras.end())
+    const lose =
+      definition.undelivered === undefined ? undefined : (left: Envelope) => definition.undelivered?.(this, left)
+    const lost = this.mailbox.close(lose) + (this.extras === null ? 0 : this.extras.end(lose))
     for (let reply = this.replies; reply !== null; reply = this.replies) reply.ended(reason)
     if (lost > 0) this.system.deadLetters(this, lost, 'exit')
     this.abort?.abort(reason)
+    if (this.bits & bits.tied && this.parent !== null) {
+      this.parent.release(this)
+      this.system.signal(this.parent, this, this.ref, reason)
+    }
     if (this.links !== null) {
       for (const linked of this.links) {
-        linked.links?.delete(this)
+        linked.release(this)
         this.system.signal(linked, this, this.ref, reason)
       }
     }

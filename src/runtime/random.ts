@@ -1,6 +1,7 @@
 /** Chance as the system sees it: seeded in a simulation, so that a run can be repeated exactly. */
 import { randomBytes } from 'node:crypto'
 
+/** A source of chance; `createSystem({ random })` takes one. */
 export interface Random {
   /** A number in [0, 1), good enough for jitter and sampling, not for secrets. */
   next(): number

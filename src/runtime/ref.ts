@@ -7,7 +7,7 @@
  *     counter.cast('reset')                           // tells; false when nobody will read it
  *     counter.send({ hello: 1 })                      // anything else; arrives at `info`
  */
-import type { Definition, Ignore, NoReply } from './definition.ts'
+import type { Definition, Ignore } from './definition.ts'
 import { Envelope, type Kind, kinds, Reply } from './envelope.ts'
 import { CallError } from './errors.ts'
 import type { MailboxOptions } from './mailbox.ts'
@@ -19,16 +19,19 @@ import { Request, type RequestHandle } from './request.ts'
 /** Milliseconds that a call waits for its reply unless told otherwise. */
 export const CALL_TIMEOUT_MS = 5_000
 
+/** What `ref.call` takes beside the operation and its argument. */
 export interface CallOptions {
   /** Milliseconds to wait for the reply; default 5 000; `Infinity` waits for ever. */
   readonly timeout?: number
 }
 
+/** What `ref.stop` takes beside the reason. */
 export interface StopOptions {
   /** Milliseconds to wait for the end; default `Infinity`. */
   readonly timeout?: number
 }
 
+/** What a start takes beside the definition and its argument. */
 export interface StartOptions {
   /** A name in the system, or `via(registry, key)`; a taken one is a `StartError` 'already_started'. */
   readonly name?: string | Via
@@ -70,9 +73,10 @@ type Rest<H, O> = H extends (state: never, ...rest: infer R) => unknown
       : [arg?: undefined, options?: O]
   : never
 type ReplyOf<H> = H extends (...args: never) => infer R
-  ? [Exclude<Awaited<R>, NoReply>] extends [never]
+  ? // TypeScript widens a lone `noreply` to symbol; no reply is one.
+    [Exclude<Awaited<R>, symbol>] extends [never]
     ? unknown
-    : Exclude<Awaited<R>, NoReply>
+    : Exclude<Awaited<R>, symbol>
   : never
 
 /** The arguments of `start`: the definition's own argument, then options. */
@@ -126,6 +130,7 @@ export interface Ref<D = Definition> {
   info(): ProcessInfo | undefined
 }
 
+/** What stands for a process: a `Ref` or a `via(...)`. */
 export type Target = Pick<Ref, 'pid' | 'alive'>
 
 /** The process that a ref or a via leads to, or undefined. For the kernel. */

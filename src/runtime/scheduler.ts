@@ -8,8 +8,11 @@
  * output and timers are served between them. Microtasks alone would starve both for ever under actors that feed each other.
  */
 export interface Scheduler {
+  /** Messages that one process handles before the next one's turn. */
   readonly messagesPerActor: number
+  /** Messages in one turn at most; read at each turn. */
   readonly messagesPerTurn: number
+  /** Milliseconds in one turn at most; `Infinity` for no bound. */
   readonly turnMs: number
   /**
    * Runs `turn` soon, not now. `handled` says how many messages the system has handled so far in all, `lastTurnAt` when its
@@ -22,6 +25,7 @@ export interface Scheduler {
   pick?(runnable: number): number
 }
 
+/** The bounds of `createScheduler`. */
 export interface SchedulerOptions {
   /** Messages that one process handles before the next one's turn; default 64. */
   readonly messagesPerActor?: number

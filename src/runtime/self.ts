@@ -6,6 +6,7 @@ import type { Ref, StartArguments, StartedRef, Target } from './ref.ts'
 import type { System } from './system.ts'
 import type { Timer } from './timers.ts'
 
+/** A process seen from inside. It belongs to one incarnation; a dead one's functions do nothing. */
 export interface Self<S = unknown> {
   /** This incarnation's address, to hand out. */
   readonly ref: Ref

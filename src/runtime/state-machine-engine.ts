@@ -9,8 +9,8 @@
  *     6. timers: any event cancels the event timer, a change of state the state timer; then the new ones start
  *     7. the oldest event is handled; with none left, the oldest time-out of zero milliseconds; then the mailbox
  *
- * Events of the machine's own queue are handled one by one as continuations of the process, so a long queue neither blocks
- * other processes nor runs while the process is suspended. After: OTP gen_statem, state transitions.
+ * Events of the machine's own queue are handled one by one as continuations of the process: a long queue does not block
+ * other processes, and control requests and messages wait until it is empty. After: OTP gen_statem, state transitions.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { type NoReply, noreply } from './definition.ts'

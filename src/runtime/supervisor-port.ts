@@ -8,17 +8,23 @@ import type { AnyRef, Ref, StartOptions } from './ref.ts'
 export interface ChildInfo {
   /** Undefined for a child of simple_one_for_one. */
   readonly id: string | undefined
+  /** Undefined when it does not run and nobody restarts it. */
   readonly ref: Ref | undefined | 'restarting'
+  /** What its definition is. */
   readonly type: 'worker' | 'supervisor'
   /** The names of the definitions it runs. */
   readonly modules: readonly string[]
 }
 
+/** What `countChildren` resolves to. */
 export interface CountedChildren {
+  /** Children known, running or not; 1 for simple_one_for_one. */
   readonly specs: number
   /** Children with a live process. */
   readonly active: number
+  /** Children that are supervisors, alive or not. */
   readonly supervisors: number
+  /** Children that are workers, alive or not. */
   readonly workers: number
 }
 
@@ -36,6 +42,7 @@ export interface Supervision {
   endAll(): Promise<void>
 }
 
+/** A row of `whichChildren`. */
 export function childOf(
   id: string | undefined,
   process: Process | null,
@@ -47,6 +54,7 @@ export function childOf(
   return { id, ref, type: spec.type, modules: [spec.definition.name] }
 }
 
+/** The start options that a spec asks for; undefined when it asks for none. */
 export function startOptions(spec: ChildSpec): StartOptions | undefined {
   if (spec.name === undefined && spec.timeout === undefined && spec.mailbox === undefined) return undefined
   return {

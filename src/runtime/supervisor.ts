@@ -44,6 +44,7 @@ export interface SupervisorRef extends Ref<Definition> {
   countChildren(): Promise<CountedChildren>
 }
 
+/** A kind of supervisor: what `defineSupervisor` returns. */
 export interface SupervisorDefinition<A> extends Definition {
   readonly types?: { readonly arg: A; readonly ref: SupervisorRef }
 }

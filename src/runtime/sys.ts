@@ -10,6 +10,7 @@ import type { ExitReason } from './reasons.ts'
 import { CALL_TIMEOUT_MS, locate, type ProcessInfo, stopProcess, type Target } from './ref.ts'
 import { type TraceEvent, type Tracer, Watch } from './watch.ts'
 
+/** What every function of `sys` takes last. */
 export interface SysOptions {
   /** Milliseconds to wait; default 5 000; `Infinity` waits for ever. */
   readonly timeout?: number
@@ -166,7 +167,8 @@ export const sys = {
    */
   terminate: (target: Target, reason: ExitReason, options?: SysOptions): Promise<void> => {
     const process = locate(target)
-    if (process === undefined) return Promise.reject(new CallError('noproc', 'sys.terminate: the process is not alive.'))
+    if (process === undefined)
+      return Promise.reject(new CallError('noproc', 'sys.terminate: the process is not alive.'))
     return stopProcess(process, reason, options?.timeout ?? CALL_TIMEOUT_MS, true)
   },
   /**

@@ -32,11 +32,15 @@ import { createScheduler, type Scheduler } from './scheduler.ts'
 import { Timers } from './timers.ts'
 import { type UpgradeOptions, type UpgradeReport, upgrade, Versions } from './upgrade.ts'
 
+/** What a system is made of; every part has a default. */
 export interface SystemOptions {
   /** Prefix of all pids; default three random bytes, so that two systems never share a pid. */
   readonly name?: string
+  /** Default this machine's clock. */
   readonly clock?: Clock
+  /** Default this machine's chance. */
   readonly random?: Random
+  /** Default `createScheduler()`. */
   readonly scheduler?: Scheduler
   /** Gets every `SystemEvent`; must not throw. */
   readonly events?: EventSink
@@ -50,11 +54,15 @@ export function createSystem(options: SystemOptions = {}): System {
   return new System(options)
 }
 
+/** What `createSystem` returns. */
 export class System {
+  /** Prefix of all pids. */
   readonly name: string
   readonly clock: Clock
   readonly random: Random
+  /** All delays of this system; `self.sendAfter` is the way for processes. */
   readonly timers: Timers
+  /** The names of this system, as a table for `via`. */
   readonly names = new NameTable()
   /** Which version each definition's name stands for. For the kernel. */
   readonly versions = new Versions()

@@ -8,6 +8,7 @@
  */
 import { launch, type RunningTask, type TaskOwner, timersOf } from './task.ts'
 
+/** How a stream runs its tasks. */
 export interface TaskStreamOptions {
   /** Items in hand at once, results that wait to be read included; a whole number >= 1, default 8. */
   readonly concurrency?: number
@@ -19,6 +20,7 @@ export interface TaskStreamOptions {
   readonly onTimeout?: 'error' | 'skip'
 }
 
+/** Items in hand at once unless the options say otherwise. */
 const CONCURRENCY = 8
 
 type Outcome = { readonly value: unknown } | { readonly error: unknown } | 'skip'

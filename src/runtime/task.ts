@@ -11,7 +11,7 @@
  *     const report = await jobs.run((signal) => makeReport(signal))
  */
 import { defineActor } from './actor.ts'
-import { child, checkFlags, type Shutdown } from './child-spec.ts'
+import { checkFlags, child, type Shutdown } from './child-spec.ts'
 import type { Definition } from './definition.ts'
 import { StartError } from './errors.ts'
 import { Process } from './process.ts'
@@ -134,6 +134,7 @@ function launchUnder(supervisor: TaskSupervisorAddress, run: (signal: AbortSigna
   return { done, cancel: () => cancel() }
 }
 
+/** How a task supervisor is defined. */
 export interface TaskSupervisorOptions {
   /** For reports; default 'tasks'. */
   readonly name?: string

@@ -15,6 +15,7 @@ import type { Process } from './process.ts'
 import { describeReason } from './reasons.ts'
 import type { System } from './system.ts'
 
+/** What `system.upgrade` takes beside the definitions. */
 export interface UpgradeOptions {
   /** Milliseconds to wait for processes that are in the middle of a handler; default 5 000. Later nothing is changed. */
   readonly timeout?: number

@@ -21,6 +21,7 @@ export type TraceEvent =
   | { readonly type: 'in'; readonly at: number; readonly message: Message }
   | { readonly type: 'out'; readonly at: number; readonly op: string; readonly reply: unknown }
 
+/** Gets what `sys.trace` tells, synchronously, in the process: it must be quick. */
 export type Tracer = (event: TraceEvent) => void
 
 /** Counts since they were turned on. */

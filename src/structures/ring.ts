@@ -31,6 +31,14 @@ export class Ring<T> {
     this.count++
   }
 
+  /** Puts an item before the oldest: it is the next to be taken. */
+  unshift(item: T): void {
+    if (this.count === this.slots.length) this.grow()
+    this.head = (this.head - 1) & (this.slots.length - 1)
+    this.slots[this.head] = item
+    this.count++
+  }
+
   /** Removes and returns the oldest item; undefined when the ring is empty. */
   shift(): T | undefined {
     if (this.count === 0) return undefined

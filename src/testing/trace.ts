@@ -36,21 +36,31 @@ export class Trace {
     else this.note(event.pid, `${event.report} ${event.child ?? '-'}`)
   }
 
-  /** The same definition, with its processes' doings noted here. */
-  follow(definition: Definition): Definition {
+  /**
+   * The same definition, with its processes' doings noted here. `before` is called ahead of each message and continuation, and
+   * of `init`; what it throws, the process throws.
+   */
+  follow(definition: Definition, before?: Before): Definition {
     const trace = this
     // What is not named here, `terminate` and `codeChange` if they exist, is inherited.
     const followed: Pick<Definition, 'init' | 'handle' | 'proceed' | 'createRef'> = {
       init(arg, process) {
         trace.note(process.pid, `start ${definition.name}`)
+        before?.(process, true)
+        if (process.isDead) return undefined
         return definition.init(arg, process)
       },
       handle(process, envelope) {
         trace.note(process.pid, describeMessage(envelope))
+        before?.(process, false, envelope)
+        // Killed just now: what it would have done is not done.
+        if (process.isDead) return undefined
         return definition.handle(process, envelope)
       },
       proceed(process, op, arg) {
         trace.note(process.pid, `continue ${op}`)
+        before?.(process, false)
+        if (process.isDead) return undefined
         return definition.proceed(process, op, arg)
       },
       createRef: (process) => definition.createRef(process),
@@ -59,6 +69,10 @@ export class Trace {
   }
 }
 
+/** Called ahead of an `init`, of a message, or of a continuation, which has no envelope. */
+export type Before = (process: Process, isInit: boolean, envelope?: Envelope) => void
+
+type Process = Parameters<Definition['handle']>[0]
 type Envelope = Parameters<Definition['handle']>[1]
 
 function describeMessage(envelope: Envelope): string {

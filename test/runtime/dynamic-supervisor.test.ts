@@ -102,6 +102,8 @@ describe('simple_one_for_one', () => {
     expect(await codeOf(pool.getChildSpec(stranger as unknown as Ref))).toBe('not_found')
     const b = await add()
     expect(await sim.run(pool.getChildSpec(b as unknown as Ref))).toMatchObject({ id: 'member' })
+    // Ended: as for terminateChild, nobody can tell whether it was a child.
+    expect(await sim.run(pool.getChildSpec(a as unknown as Ref))).toMatchObject({ id: 'member' })
   })
 
   it('ends a child by its old ref while it restarts', async () => {

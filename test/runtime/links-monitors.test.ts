@@ -250,6 +250,14 @@ describe('a monitor', () => {
     expect(await sim.run(a.call('received'))).toEqual([expect.objectContaining({ type: 'DOWN', monitor: kept })])
   })
 
+  it('of the process itself is none: nobody lives to hear of its own end', async () => {
+    const sim = createWorld()
+    const { a } = await pair(sim)
+    await sim.run(a.call('do', (self) => self.demonitor(self.monitor(self.ref))))
+    await sim.run(a.call('do', (self) => self.monitor(self.ref)))
+    expect(a.info()).toMatchObject({ monitors: 0, monitoredBy: 0 })
+  })
+
   it('does not end the watcher, and its end leaves nothing behind', async () => {
     const sim = createWorld()
     const { a, b } = await pair(sim)

@@ -158,6 +158,17 @@ describe('terminateChild, restartChild, deleteChild, getChildSpec', () => {
     expect(await sim.run(tree.countChildren())).toEqual({ specs: 2, active: 1, supervisors: 1, workers: 1 })
   })
 
+  it('countChildren does not count as active a child that unlinked itself and ended unnoticed', async () => {
+    const { sim, tree, refOf } = await startTree()
+    const a = await refOf('a')
+    a.cast('unlink', tree)
+    await sim.settle()
+    a.exit('kill')
+    await sim.settle()
+    expect(await refOf('a')).toMatchObject({ alive: false })
+    expect(await sim.run(tree.countChildren())).toMatchObject({ specs: 2, active: 1, workers: 2 })
+  })
+
   it('an unknown call is undef, an unknown message is reported, and the supervisor lives on', async () => {
     const { sim, tree, codeOf } = await startTree()
     expect(await codeOf(tree.call('toString'))).toBe('undef')
