@@ -9,9 +9,10 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { expectSame, withoutOrderOfNews } from './erlang/compare.ts'
 import { type ErlangNode, erlangIsMissing, print, startErlang } from './erlang/node.ts'
+import { shareOfRuns } from './erlang/runs.ts'
 import { anyServerScenario } from './erlang/server-commands.ts'
 import { playWithBough, type ServerScenario } from './erlang/server-scenario.ts'
-import { differentialRuns } from './settings.ts'
+import { seed } from './settings.ts'
 
 let node: ErlangNode
 
@@ -33,7 +34,7 @@ if (erlangIsMissing !== undefined) {
     afterAll(() => node.stop())
 
     it('do the same with calls, casts, infos, continuations, stops, crashes, links, monitors and exit signals', async () => {
-      await fc.assert(fc.asyncProperty(anyServerScenario, compare), differentialRuns(0.25))
+      await fc.assert(fc.asyncProperty(anyServerScenario, compare), { seed, numRuns: shareOfRuns(0.25) })
     }, 600_000)
   })
 }

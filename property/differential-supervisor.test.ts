@@ -10,9 +10,10 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectSame, withoutOrderOfEnds } from './erlang/compare.ts'
 import { type ErlangNode, erlangIsMissing, print, startErlang } from './erlang/node.ts'
+import { shareOfRuns } from './erlang/runs.ts'
 import { anyDynamicScenario, anyStaticScenario } from './erlang/supervisor-commands.ts'
 import { type Fault, playWithBough, type SupervisorScenario } from './erlang/supervisor-scenario.ts'
-import { differentialRuns } from './settings.ts'
+import { seed } from './settings.ts'
 
 let node: ErlangNode
 
@@ -44,14 +45,14 @@ if (erlangIsMissing !== undefined) {
     it('do the same under one_for_one, rest_for_one and one_for_all, whatever is asked and whatever ends', async () => {
       await fc.assert(
         fc.asyncProperty(anyStaticScenario, (scenario) => compare(scenario)),
-        differentialRuns(0.4),
+        { seed, numRuns: shareOfRuns(0.4) },
       )
     }, 600_000)
 
     it('do the same under simple_one_for_one', async () => {
       await fc.assert(
         fc.asyncProperty(anyDynamicScenario, (scenario) => compare(scenario)),
-        differentialRuns(0.15),
+        { seed, numRuns: shareOfRuns(0.15) },
       )
     }, 600_000)
 
@@ -63,7 +64,7 @@ if (erlangIsMissing !== undefined) {
       async (_, fault) => {
         const result = await fc.check(
           fc.asyncProperty(anyStaticScenario, (scenario) => compare(scenario, fault)),
-          { ...differentialRuns(1), numRuns: 2_000 },
+          { seed, numRuns: 2_000 },
         )
         expect(result.failed).toBe(true)
         expect(result.counterexample![0].commands.length).toBeLessThanOrEqual(8)

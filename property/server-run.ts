@@ -51,11 +51,16 @@ function ask(world: World, peer: Peer): void {
     call,
     call,
     () => peer.request(dice.pick(['tools/list', 'resources/list', 'prompts/list', 'resources/templates/list'])),
+    () => peer.request('resources/subscribe', { uri: 'config://app' }),
     () => peer.request('tools/list', { cursor: 'nonsense' }),
     () => peer.request('resources/read', { uri }),
     () => peer.request(dice.pick(['resources/subscribe', 'resources/unsubscribe']), { uri }),
     () => peer.request('prompts/get', { name: 'review', arguments: dice.chance(0.8) ? { code: 'x' } : {} }),
-    () => peer.request('completion/complete', { ref: { type: 'ref/resource', uri: 'note://{id}' }, argument: { name: 'id', value: 'a' } }),
+    () =>
+      peer.request('completion/complete', {
+        ref: { type: 'ref/resource', uri: 'note://{id}' },
+        argument: { name: 'id', value: 'a' },
+      }),
     () => peer.request('logging/setLevel', { level: dice.pick(['debug', 'error', 'nonsense']) }),
     () => peer.request(dice.pick(['ping', 'nonsense/method', 'initialize'])),
     () => peer.notify('notifications/nonsense'),
@@ -80,16 +85,20 @@ async function step(world: World): Promise<void> {
   } else if (what < 84) {
     if (dice.chance(0.6)) server.tool('new', { run: () => 'new' })
     else server.removeTool('new')
-  } else if (what < 88) app.resourceUpdated('config://app')
+  } else if (what < 90) app.resourceUpdated('config://app')
   else await sim.advance(dice.below(600))
   if (dice.chance(0.4)) await sim.settle()
 }
+
+/** The tree of a server without clients. */
+const SHAPE =
+  'application(core(metrics() session-manager()) workers(thread-pool()) ' +
+  'catalog(subscriptions() tool-registry() resource-registry() prompt-registry()) sessions() listeners(memory()))'
 
 /** One life of a server, from its start to its end. Throws an Error that names every law that was broken. */
 export async function live(sim: Simulation, seed: number, faults: TransportFaults, isLossy: boolean): Promise<World> {
   const world = await World.start(sim, seed, faults, isLossy)
   const { app, broken } = world
-  const shape = await world.shape()
   const count = app.system.processCount
   for (let n = 0; n < 3; n++) await open(world)
   for (let n = 0; n < STEPS; n++) await step(world)
@@ -99,7 +108,8 @@ export async function live(sim: Simulation, seed: number, faults: TransportFault
   for (const peer of world.peers) {
     for (const { id, method, name, isCancelled, answers } of peer.sent.values()) {
       const isAnswered = answers === 1 || isCancelled || !peer.isOwedAnswers || isLossy
-      if (!isAnswered) broken.push(`client ${peer.number}: request ${id} (${method} ${name ?? ''}) is answered, not ${answers} times`)
+      if (!isAnswered)
+        broken.push(`client ${peer.number}: request ${id} (${method} ${name ?? ''}) is answered, not ${answers} times`)
     }
   }
   // Whoever is still connected is served.
@@ -115,8 +125,9 @@ export async function live(sim: Simulation, seed: number, faults: TransportFault
   await sim.advance(10_000)
   if (app.metrics()['sessions'] !== 0) broken.push(`no session is left over: ${String(app.metrics()['sessions'])} are`)
   const after = await world.shape()
-  if (after !== shape) broken.push(`the tree is what it was: ${after}`)
-  if (app.system.processCount !== count) broken.push(`${count} processes are left, not ${app.system.processCount}: ${pidsOf(sim)}`)
+  if (after !== SHAPE) broken.push(`the tree is what it was: ${after}`)
+  if (app.system.processCount !== count)
+    broken.push(`${count} processes are left, not ${app.system.processCount}: ${pidsOf(sim)}`)
   if (app.system.timers.size !== 0) broken.push(`no timer is left over: ${app.system.timers.size} are`)
   await sim.run(app.stop())
   await sim.advance(10_000)
@@ -132,7 +143,6 @@ function pidsOf(sim: Simulation): string {
     .map((ref) => `${ref.info()?.definition} ${ref.pid}`)
     .join(', ')
 }
-
 
 /**
  * One client's session and requests are killed over and over; the others' calls must succeed, in the time that they always take.
@@ -153,7 +163,8 @@ export async function liveBesideOneThatDies(sim: Simulation, seed: number): Prom
   const [tree] = await world.victims(['session-tree'])
   const others = [await join(), await join(), await join()]
   for (let n = 0; n < STEPS; n++) {
-    if (victim.isOwedAnswers) victim.request('tools/call', { name: dice.pick(['slow', 'echo', 'stuck', 'steps']), arguments: {} })
+    if (victim.isOwedAnswers)
+      victim.request('tools/call', { name: dice.pick(['slow', 'echo', 'stuck', 'steps']), arguments: {} })
     if (dice.chance(0.2) && tree?.alive === true) {
       const rows = await sim.run((tree as SupervisorRef).whichChildren())
       const { ref } = dice.pick(rows)
@@ -163,13 +174,15 @@ export async function liveBesideOneThatDies(sim: Simulation, seed: number): Prom
     await sim.advance(20)
     for (const [index, call] of calls.entries()) {
       const text = call.answer?.result?.content?.[0]?.text
-      if (text !== 'hi {"text":"x"}') broken.push(`client ${index + 2}: call ${call.id} succeeds: ${JSON.stringify(call.answer)}`)
+      if (text !== 'hi {"text":"x"}')
+        broken.push(`client ${index + 2}: call ${call.id} succeeds: ${JSON.stringify(call.answer)}`)
     }
   }
   if (others.some((peer) => peer.isClosed)) broken.push('the connections of the others stay open')
   await sim.advance(10_000)
   for (const sent of victim.sent.values()) {
-    if (sent.answers !== 1 && !victim.isClosed) broken.push(`request ${sent.id} of the one that dies is answered, not ${sent.answers} times`)
+    if (sent.answers !== 1 && !victim.isClosed)
+      broken.push(`request ${sent.id} of the one that dies is answered, not ${sent.answers} times`)
   }
   for (const peer of world.peers) peer.leave()
   await sim.run(world.app.stop())

@@ -32,7 +32,10 @@ export class Dice {
 }
 
 /** Waits in virtual time; an aborted call waits no longer. */
-function pause(ctx: { readonly system: Simulation['system']; readonly signal: AbortSignal }, ms: number): Promise<void> {
+function pause(
+  ctx: { readonly system: Simulation['system']; readonly signal: AbortSignal },
+  ms: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = ctx.system.timers.start(ms, resolve)
     ctx.signal.addEventListener('abort', () => {
@@ -44,9 +47,16 @@ function pause(ctx: { readonly system: Simulation['system']; readonly signal: Ab
 
 export function makeServer(): Server {
   const never = new Promise<never>(() => undefined)
-  const question = { message: 'Sure?', requestedSchema: { type: 'object' as const, properties: { sure: { type: 'boolean' as const } } } }
+  const question = {
+    message: 'Sure?',
+    requestedSchema: { type: 'object' as const, properties: { sure: { type: 'boolean' as const } } },
+  }
   return createServer({ name: 'simulated', version: '1' })
-    .tool('echo', { timeout: 2_000, input: { type: 'object', properties: { text: { type: 'string' } } }, run: (args) => `hi ${JSON.stringify(args)}` })
+    .tool('echo', {
+      timeout: 2_000,
+      input: { type: 'object', properties: { text: { type: 'string' } } },
+      run: (args) => `hi ${JSON.stringify(args)}`,
+    })
     .tool('fails', { run: () => Promise.reject(new Error('a bug')) })
     .tool('throws', {
       run: () => {
@@ -54,7 +64,10 @@ export function makeServer(): Server {
       },
     })
     .tool('slow', { run: (_args, ctx) => pause(ctx, 700).then(() => 'at last') })
-    .tool('careless', { run: (_args, ctx) => new Promise((resolve) => ctx.system.timers.start(900, () => resolve('whoever still listens'))) })
+    .tool('careless', {
+      run: (_args, ctx) =>
+        new Promise((resolve) => ctx.system.timers.start(900, () => resolve('whoever still listens'))),
+    })
     .tool('stuck', { timeout: 1_500, run: () => never })
     .tool('steps', {
       run: async (_args, ctx) => {
@@ -78,7 +91,10 @@ export function makeServer(): Server {
     })
     .resource('config://app', { read: () => 'x' })
     .resource('config://slow', { read: () => never })
-    .resourceTemplate('note://{id}', { read: (_uri, variables) => `note ${JSON.stringify(variables)}`, complete: { id: (prefix) => [`${prefix}1`] } })
+    .resourceTemplate('note://{id}', {
+      read: (_uri, variables) => `note ${JSON.stringify(variables)}`,
+      complete: { id: (prefix) => [`${prefix}1`] },
+    })
     .prompt('review', { arguments: [{ name: 'code', required: true }], get: (args) => `Review ${args.code}` })
 }
 
@@ -263,7 +279,16 @@ export class Peer {
     const id = ++this.lastId
     const token = (params?.['_meta'] as { progressToken?: string } | undefined)?.progressToken
     const name = params?.['name'] as string | undefined
-    const sent: Sent = { id, method, name, token, lastProgress: Number.NEGATIVE_INFINITY, isCancelled: false, answers: 0, answer: undefined }
+    const sent: Sent = {
+      id,
+      method,
+      name,
+      token,
+      lastProgress: Number.NEGATIVE_INFINITY,
+      isCancelled: false,
+      answers: 0,
+      answer: undefined,
+    }
     this.sent.set(id, sent)
     return [sent, { id, method, ...(params && { params }) }]
   }
@@ -274,7 +299,9 @@ export class Peer {
 
   private law(holds: boolean, sentence: string, message: unknown): void {
     if (holds) return
-    this.world.broken.push(`client ${this.number} at ${this.world.sim.clock.now()} ms: ${sentence}: ${JSON.stringify(message)}`)
+    this.world.broken.push(
+      `client ${this.number} at ${this.world.sim.clock.now()} ms: ${sentence}: ${JSON.stringify(message)}`,
+    )
   }
 
   private take(text: string): void {
@@ -291,12 +318,21 @@ export class Peer {
   }
 
   private takeAnswer(message: Wire): void {
-    this.law((message.result === undefined) !== (message.error === undefined), 'an answer is a result or an error', message)
+    this.law(
+      (message.result === undefined) !== (message.error === undefined),
+      'an answer is a result or an error',
+      message,
+    )
     if (message.id === null || message.id === undefined) {
       // For a text that was no message, or when a connection is refused before its session is there.
       this.law(message.error !== undefined, 'only an error has no id', message)
       if (this.garbage > 0) this.garbage -= this.world.isLossy ? 0 : 1
-      else this.law(/opens no session/.test(message.error?.message ?? ''), 'an error without an id answers a text that was no message', message)
+      else
+        this.law(
+          /opens no session/.test(message.error?.message ?? ''),
+          'an error without an id answers a text that was no message',
+          message,
+        )
       return
     }
     const sent = this.sent.get(message.id as number)
@@ -320,7 +356,9 @@ export class Peer {
     const fault = wireFault(this.version, message, undefined)
     this.law(fault === undefined, `the schema says ${fault}`, message)
     if (message.method === 'notifications/progress') {
-      const sent = [...this.sent.values()].find((one) => one.token !== undefined && one.token === message.params.progressToken)
+      const sent = [...this.sent.values()].find(
+        (one) => one.token !== undefined && one.token === message.params.progressToken,
+      )
       this.law(sent !== undefined, 'progress is for a request that asked for it', message)
       if (sent === undefined) return
       this.law(sent.answers === 0 || this.world.isLossy, 'no progress comes after the answer', message)
@@ -328,7 +366,11 @@ export class Peer {
       this.law(grows, `progress grows (it was ${sent.lastProgress})`, message)
       sent.lastProgress = message.params.progress
     } else if (message.method !== 'notifications/message' && message.method !== 'notifications/cancelled') {
-      this.law(this.hasSaidInitialized || this.lastId > 1, 'nothing is announced before the client is initialized', message)
+      this.law(
+        this.hasSaidInitialized || this.lastId > 1,
+        'nothing is announced before the client is initialized',
+        message,
+      )
     }
   }
 
@@ -351,7 +393,12 @@ export class Peer {
       capability === 'elicitation'
         ? { action: dice.pick(['accept', 'decline', 'cancel']), content: { sure: true } }
         : { role: 'assistant', content: { type: 'text', text: 'so' }, model: 'none' }
-    const reply: Wire = answer === 1 ? { id, error: { code: -1, message: 'no' } } : answer === 2 ? { id, result: { odd: 1 } } : { id, result }
+    const reply: Wire =
+      answer === 1
+        ? { id, error: { code: -1, message: 'no' } }
+        : answer === 2
+          ? { id, result: { odd: 1 } }
+          : { id, result }
     const send = (): void => {
       if (this.isOwedAnswers) this.write(reply)
     }

@@ -5,11 +5,3 @@ export const seed = Number(process.env['BOUGH_SEED'] ?? 20_260_101)
 export function runs(count: number): { readonly seed: number; readonly numRuns: number } {
   return { seed, numRuns: Math.round(count * Number(process.env['BOUGH_RUNS'] ?? 1)) }
 }
-
-/** Scenarios that are played against Erlang in all; `BOUGH_DIFFERENTIAL_RUNS=10000` is a long night's worth. */
-const differentialRunsTotal = Number(process.env['BOUGH_DIFFERENTIAL_RUNS'] ?? 500)
-
-/** This property's share of the scenarios played against Erlang. */
-export function differentialRuns(share: number): { readonly seed: number; readonly numRuns: number } {
-  return { seed, numRuns: Math.ceil(differentialRunsTotal * share) }
-}

@@ -264,8 +264,6 @@ handle_cast([demonitor], State) ->
 handle_cast([signal, Id, Reason], State) ->
     note("signal"),
     exit(pid_of(Id), oracle:term_of(Reason)),
-    %% A trapped signal to itself is taken in later; here it is taken in before anything else.
-    process_info(self(), message_queue_len),
     {noreply, State}.
 
 handle_info({'EXIT', Pid, Reason}, State) ->

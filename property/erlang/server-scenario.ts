@@ -186,7 +186,8 @@ function act(state: State, op: CastOp, self: Self<State>): void {
       self.unlink(world.ref(op[1]))
       break
     case 'monitor':
-      monitors.push(self.monitor(world.ref(op[1])))
+      // OTP makes no monitor of the process itself. bough counts one; the difference shows in that count alone.
+      monitors.push(world.ref(op[1]).pid === self.pid ? -1 : self.monitor(world.ref(op[1])))
       break
     case 'demonitor': {
       const last = monitors.pop()

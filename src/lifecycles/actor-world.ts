@@ -10,6 +10,7 @@
  *     parent.system for a child   -> this world too: what `spawn` makes is an address, never a second runtime
  */
 import type { Actor, AnyActorLogic, AnyActorRef, EventObject } from 'xstate'
+import { Envelope, kinds } from '#runtime/envelope'
 import type { LogicActor } from './logic-actor.ts'
 
 /** An event on its way to a process, with its sender. */
@@ -51,7 +52,8 @@ export class ActorWorld {
   flush(ref: AnyActorRef): void {
     const waiting = this.early.get(ref) ?? []
     this.early.delete(ref)
-    for (const relay of waiting) this.residents.get(ref)?.process.ref.send(relay)
+    const actor = this.residents.get(ref)
+    if (actor !== undefined) for (const relay of waiting) post(actor, relay)
   }
 
   /** The process behind an address of this world; undefined before it lives and for foreign actors. */
@@ -78,7 +80,7 @@ export class ActorWorld {
 
   _relay(source: AnyActorRef | undefined, target: AnyActorRef, event: EventObject): void {
     const actor = this.actorOf(target)
-    if (actor !== undefined) actor.process.ref.send(new Relay(source, event))
+    if (actor !== undefined) post(actor, new Relay(source, event))
     else if (target.system !== (this as unknown)) target.send(event)
     else {
       const waiting = this.early.get(target) ?? []
@@ -131,4 +133,10 @@ export class ActorWorld {
   }
 
   start(): void {}
+}
+
+/** Puts an event into the mailbox. News of children and orders to them are never lost to a full one. */
+function post({ process }: LogicActor, relay: Relay): void {
+  if (!relay.type.startsWith('xstate.')) process.ref.send(relay)
+  else if (!process.isDead) process.force(new Envelope(kinds.info, '', relay, null))
 }

@@ -6,6 +6,7 @@
  */
 import type { AnyActorRef, EventObject } from 'xstate'
 import type { Timer } from '#runtime'
+import { Envelope, kinds } from '#runtime/envelope'
 import type { Process } from '#runtime/process'
 
 /** What arrives in the mailbox when a delay is over. */
@@ -52,7 +53,9 @@ export class Delays {
     const name = id ?? `\u0000${++this.unnamed}`
     this.cancel(name)
     const delayed = new Delayed(name, to, event)
-    this.running.set(name, { delayed, timer: this.process.sendAfter(delayMs, delayed) })
+    // A full mailbox must not lose it: the machine would wait for ever.
+    const arrive = (): void => this.process.force(new Envelope(kinds.info, '', delayed, null))
+    this.running.set(name, { delayed, timer: this.process.after(delayMs, arrive) })
   }
 
   cancel(id: string): void {

@@ -167,7 +167,8 @@ abstract class LogicProcess implements Definition {
   }
 
   terminate(process: Process, _reason: ExitReason): unknown {
-    ;(process.state as LogicState).actor.end()
+    // Without a state it was ended while it started.
+    ;(process.state as LogicState | undefined)?.actor.end()
     return undefined
   }
 
@@ -204,8 +205,9 @@ class MachineProcess extends LogicProcess {
   }
 
   override terminate(process: Process, reason: ExitReason): unknown {
-    const { actor } = process.state as LogicState
-    actor.end()
+    super.terminate(process, reason)
+    const actor = (process.state as LogicState | undefined)?.actor
+    if (actor === undefined) return undefined
     // `Process` is the class behind every Self.
     const self = process as unknown as Self
     return this.options.terminate?.(showSnapshot(actor.snapshot), reason, self, (event) => actor.followers.tell(event))

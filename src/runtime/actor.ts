@@ -56,7 +56,10 @@ export interface ActorOptions<A, R, C, K> {
   readonly stateSchema?: StateSchema
   /** Hot swap: the old version's state in, this version's out; a new object, so that the old one stays if another fails. */
   readonly codeChange?: (state: never, fromVersion: number, self: Self<StateOf<R>>) => StateOf<R> | Promise<StateOf<R>>
-  /** Milliseconds without a message after which the mailbox gives its memory back; default never. After: OTP hibernate_after. */
+  /**
+   * Milliseconds without a message after which the mailbox gives its memory back; default never. Its timer keeps the program
+   * alive until then. After: OTP hibernate_after.
+   */
   readonly hibernateAfter?: number
   /** Messages that `self.stash` may put aside at once; a whole number >= 1, default 1 000. */
   readonly stashCapacity?: number

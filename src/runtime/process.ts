@@ -150,8 +150,7 @@ export class Process {
   monitor(target: Target): number {
     const other = this.system.resolve(target)
     const monitor = new Monitor(this.system.nextMonitorId(), other ?? null, this, null)
-    // Nobody lives to hear of its own end.
-    if (this.isDead || other === this) return monitor.id
+    if (this.isDead) return monitor.id
     this.monitors ??= new Map()
     this.monitors.set(monitor.id, monitor)
     if (other === undefined) this.receiveDown(monitor, this.system.refOf(target), 'noproc')
@@ -584,7 +583,7 @@ export class Process {
     if (reason === 'kill' && !isLinked) {
       this.finish('killed')
     } else if (this.isTrapping) {
-      if (sender !== null && sender === this.parent) this.control((process) => process.stop(reason))
+      if (ref !== null && ref === this.parent?.ref) this.control((process) => process.stop(reason))
       else if (this.bits & (bits.terminating | bits.dead)) return
       else this.force(new Envelope(kinds.exit, '', { type: 'EXIT', ref, reason }, null))
     } else if (reason !== 'normal' || sender === this) {

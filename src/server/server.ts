@@ -77,7 +77,10 @@ export class Server {
   }
 
   /** Defines a prompt. Spec: MCP 2025-11-25, server/prompts. */
-  prompt<const A extends readonly PromptArgument[] = readonly PromptArgument[]>(name: string, options: PromptOptions<A>): this {
+  prompt<const A extends readonly PromptArgument[] = readonly PromptArgument[]>(
+    name: string,
+    options: PromptOptions<A>,
+  ): this {
     return this.add(definePrompt(name, options))
   }
 

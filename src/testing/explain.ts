@@ -12,7 +12,8 @@ export interface Explained {
 
 /** One line for each thing that differs from first come, first served without faults; then the end of the trace's story. */
 export function explain({ seed, picks, turns, faults, trace }: Explained): string[] {
-  const what = (line: number): string => (trace[line] === undefined ? 'something the trace does not show' : `"${trace[line]}"`)
+  const what = (line: number): string =>
+    trace[line] === undefined ? 'something the trace does not show' : `"${trace[line]}"`
   const told: { readonly line: number; readonly text: string }[] = []
   for (const { line, value } of picks) {
     told.push({ line, text: `${what(line)} goes ahead of ${value === 1 ? 'one' : value} that waited longer` })
@@ -24,6 +25,7 @@ export function explain({ seed, picks, turns, faults, trace }: Explained): strin
   }
   told.sort((left, right) => left.line - right.line)
   const { length } = told
-  const head = length === 0 ? 'first come, first served, and no fault' : `${length} that differ${length === 1 ? 's' : ''}`
+  const head =
+    length === 0 ? 'first come, first served, and no fault' : `${length} that differ${length === 1 ? 's' : ''}`
   return [`seed ${seed}: ${head}`, ...told.map(({ text }, index) => `${index + 1}. ${text}`)]
 }

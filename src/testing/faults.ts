@@ -18,6 +18,10 @@ export interface Chaos {
   readonly kill?: number
   /** Only processes with one of these pids, names, child ids or definitions; default all. */
   readonly targets?: readonly string[]
+  /** The virtual time from which there are any, in milliseconds; default 0. */
+  readonly from?: number
+  /** The virtual time from which there are none any more, so that a run can end in peace; default `Infinity`. */
+  readonly until?: number
   /** Crashes and kills by chance at most in one run; default 1 000. */
   readonly max?: number
 }
@@ -117,9 +121,7 @@ export class Faults {
   /** Something passes a fault point. */
   at(point: string, chances: Chances): PointFault {
     const count = this.count(point)
-    const place = this.plan.findIndex(
-      ({ kind, target, at }) => at === count && target === point && !isForProcess(kind),
-    )
+    const place = this.plan.findIndex(({ kind, target, at }) => at === count && target === point && !isForProcess(kind))
     const spec = (place < 0 ? undefined : this.plan.splice(place, 1)[0]) ?? this.drawAt(point, count, chances)
     if (spec !== undefined) this.note(point, spec)
     return spec
@@ -142,6 +144,8 @@ export class Faults {
   private draw(process: Process, count: number): FaultSpec | undefined {
     const { chaos, random } = this
     if (chaos === undefined || random === undefined || this.drawn >= (chaos.max ?? CHAOS_MAX)) return undefined
+    const now = process.system.clock.now()
+    if (now < (chaos.from ?? 0) || now >= (chaos.until ?? Number.POSITIVE_INFINITY)) return undefined
     if (chaos.targets !== undefined && !chaos.targets.some((target) => isNamed(process, target))) return undefined
     const chance = random.next()
     const crash = chaos.crash ?? 0

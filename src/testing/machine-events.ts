@@ -37,10 +37,12 @@ export function machineEvents(
 ): Arbitrary<MachineEvent[]> {
   const { payloads = {}, strangers = [], maxLength = 50 } = options
   const types = [...eventTypes(machine), ...strangers]
-  if (types.length === 0) throw new TypeError('machineEvents: the machine answers to no event, so there is nothing to send it.')
+  if (types.length === 0)
+    throw new TypeError('machineEvents: the machine answers to no event, so there is nothing to send it.')
   const plain = types.filter((type) => payloads[type] === undefined).map((type): MachineEvent => ({ type }))
   const arbitraries = Object.entries(payloads).map(([type, payload]) => {
-    if (!types.includes(type)) throw new TypeError(`machineEvents: the machine has no event "${type}". It has: ${types.join(', ')}.`)
+    if (!types.includes(type))
+      throw new TypeError(`machineEvents: the machine has no event "${type}". It has: ${types.join(', ')}.`)
     return asArbitrary(payload).map((rest): MachineEvent => ({ ...rest, type }))
   })
   if (plain.length > 0) arbitraries.unshift(asArbitrary(fc.constantFrom(...plain)))

@@ -32,7 +32,7 @@ export function formatSchedule({ seed, picks, turns, faults }: Schedule): string
   const parts = [HEADER, `seed=${seed}`]
   if (picks.length > 0) parts.push(`picks=${formatChoices(picks)}`)
   if (turns.length > 0) parts.push(`turns=${formatChoices(turns)}`)
-  if (faults.length > 0) parts.push(`faults=${faults.map(formatFault).map(escape).join('|')}`)
+  if (faults.length > 0) parts.push(`faults=${faults.map(formatFault).map(protect).join('|')}`)
   return parts.join(' ')
 }
 
@@ -49,7 +49,7 @@ export function parseSchedule(text: string): Schedule {
     seed: Number(seed),
     picks: parseChoices(picks),
     turns: parseChoices(turns),
-    faults: faults === '' ? [] : faults.split('|').map((fault) => parseFault(unescape(fault))),
+    faults: faults === '' ? [] : faults.split('|').map((fault) => parseFault(restore(fault))),
   }
 }
 
@@ -69,17 +69,18 @@ function parseChoices(text: string): Choice[] {
   let at = -1
   return text.split(',').map((entry) => {
     const [, distance, value] = /^([0-9a-z]+)(?:\.([0-9a-z]+))?$/.exec(entry) ?? []
-    if (distance === undefined) throw new TypeError(`A schedule's choice is "5" or "5.2", got ${JSON.stringify(entry)}.`)
+    if (distance === undefined)
+      throw new TypeError(`A schedule's choice is "5" or "5.2", got ${JSON.stringify(entry)}.`)
     at += Number.parseInt(distance, 36)
     return { at, value: value === undefined ? 1 : Number.parseInt(value, 36) }
   })
 }
 
 /** Names of processes may hold anything; a schedule is one line and splits at bars. */
-function escape(fault: string): string {
+function protect(fault: string): string {
   return fault.replace(/[%|\n\r]/g, (sign) => encodeURIComponent(sign))
 }
 
-function unescape(fault: string): string {
+function restore(fault: string): string {
   return fault.replace(/%(25|7C|0A|0D)/g, (code) => decodeURIComponent(code))
 }

@@ -132,4 +132,3 @@ export function scheduleLength(schedule: string): number {
   const { picks, turns, faults } = parseSchedule(schedule)
   return picks.length + turns.length + faults.length
 }
-

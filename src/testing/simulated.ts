@@ -77,4 +77,3 @@ export function modelled<P, M extends object, R>(
   }
   return simulated(fc, steps, law, rest)
 }
-

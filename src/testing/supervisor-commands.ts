@@ -106,7 +106,9 @@ async function compare(model: SupervisorModel, real: RealSupervisor): Promise<vo
   const { sim, ref, pids } = real
   await sim.settle()
   if (ref.alive !== model.isAlive) {
-    throw new Error(`The supervisor was to be ${model.isAlive ? 'alive' : 'at its end'}, but it is ${ref.alive ? 'alive' : 'dead'}.`)
+    throw new Error(
+      `The supervisor was to be ${model.isAlive ? 'alive' : 'at its end'}, but it is ${ref.alive ? 'alive' : 'dead'}.`,
+    )
   }
   if (!model.isAlive) return
   const rows = (await sim.run(ref.whichChildren())).reverse()
@@ -122,7 +124,10 @@ async function compare(model: SupervisorModel, real: RealSupervisor): Promise<vo
     const known = pids.get(key)
     const isNew = known === undefined && ![...pids.values()].includes(process.pid)
     if (known !== process.pid && !isNew) {
-      const fault = known === undefined ? 'was to be started anew, but is the same process' : 'was not to be touched, but is another process'
+      const fault =
+        known === undefined
+          ? 'was to be started anew, but is the same process'
+          : 'was not to be touched, but is another process'
       throw new Error(`The child "${child.id}" ${fault}: ${process.pid}.`)
     }
     pids.set(key, process.pid)

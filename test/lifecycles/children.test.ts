@@ -1,5 +1,6 @@
 import { fromMachine, processOf, resume } from 'bough/lifecycles'
-import { describe, expect, it } from 'vitest'
+import { sys } from 'bough/runtime'
+import { describe, expect, it, vi } from 'vitest'
 import {
   type AnyActorRef,
   assign,
@@ -8,6 +9,7 @@ import {
   fromObservable,
   fromPromise,
   fromTransition,
+  raise,
   sendParent,
   sendTo,
   setup,
@@ -169,6 +171,48 @@ describe('an invoked promise', () => {
     const ref = await sim.start(Asking)
     await sim.advance(250)
     expect(await shown(sim, ref)).toEqual({ value: 'idle', context: { answers: ['waited'] } })
+  })
+})
+
+describe('a full mailbox', () => {
+  it('loses neither a delay nor the answer of a child', async () => {
+    const sim = createWorld()
+    const answer = deferred<string>()
+    const machine = setup({ actors: { ask: fromPromise(() => answer.promise) } }).createMachine({
+      type: 'parallel',
+      states: {
+        asking: { initial: 'on', states: { on: { invoke: { src: 'ask', onDone: 'off' } }, off: {} } },
+        waiting: { initial: 'on', states: { on: { after: { 10: 'off' } }, off: {} } },
+      },
+    })
+    const Bounded = fromMachine(machine, { name: 'bounded' })
+    const ref = await sim.start(Bounded, undefined, { mailbox: { capacity: 1, overflow: 'dropNewest' } })
+    await sim.run(sys.suspend(ref))
+    for (let n = 0; n < 5; n++) ref.send({ type: 'noise' })
+    answer.resolve('here')
+    await sim.advance(10)
+    await sim.run(sys.resume(ref))
+    await sim.settle()
+    expect(await shown(sim, ref)).toMatchObject({ value: { asking: 'off', waiting: 'off' } })
+  })
+})
+
+describe("xstate's own runtime", () => {
+  it('sets no timer, reads no clock and draws no number, with children and delays', async () => {
+    const spies = [vi.spyOn(Math, 'random'), vi.spyOn(Date, 'now'), vi.spyOn(globalThis, 'setTimeout')]
+    const sim = createWorld()
+    const child = createMachine({ initial: 'a', states: { a: { after: { 5: 'b' } }, b: { type: 'final' } } })
+    const machine = createMachine({
+      invoke: [{ src: child }, { src: fromPromise(() => Promise.resolve(1)) }],
+      entry: [raise({ type: 'x' }, { delay: 5 }), sendTo(({ self }) => self, { type: 'y' }, { delay: 5 })],
+    })
+    const ref = await sim.start(fromMachine(machine, { name: 'quiet' }))
+    await sim.advance(10)
+    await sim.run(ref.call('persist'))
+    await sim.run(ref.stop())
+    const used = spies.filter((spy) => spy.mock.calls.length > 0).map((spy) => spy.getMockName())
+    vi.restoreAllMocks()
+    expect(used).toEqual([])
   })
 })
 

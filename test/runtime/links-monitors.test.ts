@@ -161,6 +161,17 @@ describe('an exit signal', () => {
     ])
   })
 
+  it('from the parent counts as such when the parent is dead already', async () => {
+    const sim = createWorld()
+    const parent = await sim.start(Puppet, {})
+    const child = (await sim.run(parent.call('do', (self) => self.start(Puppet, { trap: true })))) as Ref<typeof Puppet>
+    await sim.run(child.call('do', (self) => self.unlink(parent)))
+    await sim.run(parent.stop('boom'))
+    const down = child.down
+    void child.call('do', (self) => self.link(parent)).catch(() => undefined)
+    expect(await sim.run(down)).toBe('noproc')
+  })
+
   it('from the parent ends a trapping process through terminate', async () => {
     const sim = createWorld()
     const log: string[] = []
@@ -248,14 +259,6 @@ describe('a monitor', () => {
       }),
     )
     expect(await sim.run(a.call('received'))).toEqual([expect.objectContaining({ type: 'DOWN', monitor: kept })])
-  })
-
-  it('of the process itself is none: nobody lives to hear of its own end', async () => {
-    const sim = createWorld()
-    const { a } = await pair(sim)
-    await sim.run(a.call('do', (self) => self.demonitor(self.monitor(self.ref))))
-    await sim.run(a.call('do', (self) => self.monitor(self.ref)))
-    expect(a.info()).toMatchObject({ monitors: 0, monitoredBy: 0 })
   })
 
   it('does not end the watcher, and its end leaves nothing behind', async () => {

@@ -89,6 +89,26 @@ describe('self.stash', () => {
     ])
   })
 
+  it('tells undelivered of what is lost with it', async () => {
+    const sim = createWorld()
+    const lost: unknown[] = []
+    const Hoarder = defineActor({
+      name: 'hoarder',
+      init: (_: undefined) => 0,
+      cast: {
+        keep: (_state, _what: unknown, self) => {
+          self.stash()
+        },
+      },
+      undelivered: (_state, { op, arg }) => lost.push([op, arg]),
+    })
+    const hoarder = await sim.start(Hoarder)
+    hoarder.cast('keep', 1)
+    await sim.settle()
+    hoarder.exit('kill')
+    expect(lost).toEqual([['keep', 1]])
+  })
+
   it('is refused twice for one message, and outside one', async () => {
     const sim = createWorld()
     const gate = await sim.start(Gate)

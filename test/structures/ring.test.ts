@@ -29,6 +29,16 @@ describe('a ring', () => {
     expect(Array.from({ length: 4 }, () => ring.shift())).toEqual([0, 1, 3, 4])
   })
 
+  it('takes items back before the oldest, through growth and wrap-around', () => {
+    const ring = new Ring<number>()
+    for (const item of [5, 6, 7]) ring.push(item)
+    for (const item of [4, 3, 2, 1]) ring.unshift(item)
+    expect(ring.at(0)).toBe(1)
+    ring.push(8)
+    expect(Array.from({ length: 8 }, () => ring.shift())).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(ring.shift()).toBeUndefined()
+  })
+
   it('rounds a capacity up to a power of two and takes more all the same', () => {
     const ring = new Ring<number>(5)
     for (let item = 0; item < 100; item++) ring.push(item)

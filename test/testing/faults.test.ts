@@ -24,7 +24,10 @@ describe('a planned fault', () => {
     const sim = createSimulation({ seed: 1, faults: ['crash worker@3'] })
     const worker = await sim.start(Worker)
     for (let n = 0; n < 5; n++) worker.cast('work')
-    expect(await sim.run(worker.down)).toMatchObject({ name: 'SimulatedFault', message: 'A simulated crash (crash worker@3).' })
+    expect(await sim.run(worker.down)).toMatchObject({
+      name: 'SimulatedFault',
+      message: 'A simulated crash (crash worker@3).',
+    })
     expect(sim.trace.filter((line) => line.endsWith(' cast work') && !line.includes('crash'))).toHaveLength(3)
     expect(sim.trace).toContain('0 sim.1 fault crash worker@3')
     expect(sim.explain()).toContain('1. "crash worker@3" happens at 0 ms, in sim.1')
@@ -37,7 +40,9 @@ describe('a planned fault', () => {
     ['a pid', 'sim.2'],
   ])('names a process by %s', async (_what, target) => {
     const sim = createSimulation({ seed: 1, faults: [`kill ${target}@1`] })
-    const tree = await sim.start(defineSupervisor({ children: [child(Worker, undefined, { id: 'first', name: 'boss' })] }))
+    const tree = await sim.start(
+      defineSupervisor({ children: [child(Worker, undefined, { id: 'first', name: 'boss' })] }),
+    )
     const before = sim.system.whereis('boss')
     before?.cast('work')
     await sim.settle()
@@ -86,7 +91,10 @@ describe('a planned fault', () => {
 describe('chaos', () => {
   const play = async (options: Parameters<typeof createSimulation>[0]) => {
     const sim = createSimulation(options)
-    const tree = defineSupervisor({ intensity: 1_000, children: [child(Worker, undefined, { name: 'boss' }), child(Worker, undefined, { id: 'other', name: 'other' })] })
+    const tree = defineSupervisor({
+      intensity: 1_000,
+      children: [child(Worker, undefined, { name: 'boss' }), child(Worker, undefined, { id: 'other', name: 'other' })],
+    })
     await sim.start(tree)
     for (let n = 0; n < 200; n++) {
       sim.system.whereis('boss')?.cast('work')
@@ -157,7 +165,10 @@ describe('a faulty port', () => {
   })
 
   it('fails: a write throws and is not done, a promise rejects, as that of a killed thread', async () => {
-    const sim = createSimulation({ seed: 1, faults: ['fail disk.put@2', 'fail disk.read@1', 'fail disk.open.append@1'] })
+    const sim = createSimulation({
+      seed: 1,
+      faults: ['fail disk.put@2', 'fail disk.read@1', 'fail disk.open.append@1'],
+    })
     const real = disk()
     const store = faultyPort('disk', real, sim, {}, { opens: ['open'], promises: ['read'] })
     store.put('a')

@@ -1,4 +1,11 @@
-import { createSimulation, formatSchedule, parseSchedule, scheduleLength, shrinkSchedule, simulations } from 'bough/testing'
+import {
+  createSimulation,
+  formatSchedule,
+  parseSchedule,
+  scheduleLength,
+  shrinkSchedule,
+  simulations,
+} from 'bough/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { serveDishes } from './restaurant.ts'
@@ -34,7 +41,11 @@ describe('a schedule', () => {
     const anyChoices = fc
       .uniqueArray(fc.nat(10_000), { maxLength: 30 })
       .chain((places) =>
-        fc.tuple(...places.sort((a, b) => a - b).map((at) => fc.record({ at: fc.constant(at), value: fc.integer({ min: 1, max: 99 }) }))),
+        fc.tuple(
+          ...places
+            .sort((a, b) => a - b)
+            .map((at) => fc.record({ at: fc.constant(at), value: fc.integer({ min: 1, max: 99 }) })),
+        ),
       )
     const anyFault = fc.record({
       kind: fc.constantFrom('crash', 'kill', 'drop', 'duplicate', 'fail' as const),
@@ -44,10 +55,16 @@ describe('a schedule', () => {
       delayMs: fc.constant(0),
     })
     fc.assert(
-      fc.property(fc.integer(), anyChoices, anyChoices, fc.array(anyFault, { maxLength: 5 }), (seed, picks, turns, faults) => {
-        const schedule = { seed, picks, turns, faults }
-        expect(parseSchedule(formatSchedule(schedule))).toEqual(schedule)
-      }),
+      fc.property(
+        fc.integer(),
+        anyChoices,
+        anyChoices,
+        fc.array(anyFault, { maxLength: 5 }),
+        (seed, picks, turns, faults) => {
+          const schedule = { seed, picks, turns, faults }
+          expect(parseSchedule(formatSchedule(schedule))).toEqual(schedule)
+        },
+      ),
     )
   })
 
@@ -101,12 +118,16 @@ describe('shrinking', () => {
 
 describe('simulations as an arbitrary', () => {
   it('shrink to the shortest schedule and the smaller value, which fast-check prints as a line to paste', async () => {
-    const property = fc.asyncProperty(simulations(fc), fc.integer({ min: 1, max: 20 }), (sim, orders) => serveDishes(sim, orders))
+    const property = fc.asyncProperty(simulations(fc), fc.integer({ min: 1, max: 20 }), (sim, orders) =>
+      serveDishes(sim, orders),
+    )
     const result = await fc.check(property, { seed: 5, numRuns: 100 })
     expect(result.failed).toBe(true)
     const [sim, orders] = result.counterexample!
     expect(orders).toBeLessThanOrEqual(2)
-    expect(fc.stringify(result.counterexample)).toMatch(/^\[createSimulation\(\{ replay: "bough1 seed=0 picks=\w(,\w)?" \}\),\d\]$/)
+    expect(fc.stringify(result.counterexample)).toMatch(
+      /^\[createSimulation\(\{ replay: "bough1 seed=0 picks=\w(,\w)?" \}\),\d\]$/,
+    )
     expect(scheduleLength(sim.schedule)).toBeLessThanOrEqual(2)
   })
 })

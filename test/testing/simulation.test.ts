@@ -153,6 +153,18 @@ describe('a simulation', () => {
     expect(sim.trace).toEqual(['0 sim.1 start plain', '0 sim.1 info', '... the trace ends at 2 lines'])
   })
 
+  it('goes on noting messages, and letting faults happen, after an upgrade', async () => {
+    const sim = createSimulation({ seed: 1, faults: ['crash plain@3'] })
+    const version = (n: number) =>
+      defineActor({ name: 'plain', version: n, init: () => 0, call: { version: () => n }, codeChange: () => 0 })
+    const ref = await sim.start(version(1))
+    await sim.run(ref.call('version'))
+    await sim.run(sim.system.upgrade(version(2)))
+    expect(await sim.run(ref.call('version'))).toBe(2)
+    expect(sim.trace.filter((line) => line === '0 sim.1 call version')).toHaveLength(2)
+    await expect(sim.run(ref.call('version'))).rejects.toMatchObject({ code: 'exit' })
+  })
+
   it('refuses a seed that is no number', () => {
     expect(() => createSimulation({ seed: Number.NaN })).toThrow('seed must be a finite number, got NaN')
   })

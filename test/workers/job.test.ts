@@ -1,5 +1,5 @@
 /** A job on the pool: a function that runs once in a thread, with an answer, an error, or an end by force. */
-import { CallError } from 'bough/runtime'
+import { CallError, createSystem, defineActor } from 'bough/runtime'
 import { CloneError, runInThread, ThreadPool } from 'bough/workers'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
 import { fixture, sharedCount, standsStill, until } from './support.ts'
@@ -91,6 +91,14 @@ describe('runInThread', () => {
   ])('refuses %s in a sentence', async (_what, job, options, sentence) => {
     const error = await errorOf(runInThread(job, 'x', { pool, ...options }))
     expect((error as Error).message).toContain(sentence)
+  })
+
+  it('refuses a Ref: a job has no system around it', async () => {
+    const system = createSystem()
+    const ref = await system.start(defineActor({ name: 'some', init: () => ({}) }))
+    const error = await errorOf(runInThread((arg: unknown) => arg, { ref }, { pool }))
+    expect((error as Error).message).toContain('Use defineWorker')
+    await system.stop()
   })
 
   it('refuses a function that has no text', async () => {

@@ -21,6 +21,7 @@ type Calls = {
   throwFunction: Plain<never>
   stopWith: Handler<unknown, string>
   loop: Handler<SharedArrayBuffer, never>
+  block: Handler<SharedArrayBuffer, string>
   uncloneable: Plain<unknown>
   exitProcess: Plain<never>
   throwLater: Plain<string>

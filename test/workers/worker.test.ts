@@ -13,7 +13,7 @@ import {
 } from 'bough/runtime'
 import { CloneError, defineWorker, type WorkerStatus } from 'bough/workers'
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it, vi } from 'vitest'
-import { Counter, type CounterActor, counterWorker, fixture, sharedCount, standsStill, until } from './support.ts'
+import { Counter, type CounterActor, counterWorker, fixture, sharedCount, standsStill } from './support.ts'
 
 let system: System
 let events: SystemEvent[]
@@ -249,18 +249,18 @@ describe('what has no copy', () => {
 describe('back-pressure', () => {
   it('keeps at most inFlightMax messages with the thread; the others wait in the mailbox, whose bound holds', async () => {
     const ref = await system.start(counterWorker({ inFlightMax: 4 }), 0, { mailbox: { capacity: 10 } })
-    const waiting = ref.call('wait', 100)
-    await until('the call is with the thread', () => ref.info()?.queueLength === 0)
-    const accepted: unknown[] = []
+    const gate = new Int32Array(new SharedArrayBuffer(4))
+    const blocked = ref.call('block', gate.buffer)
+    let taken = 0
     for (let index = 0; index < 100; index++) {
-      accepted.push(ref.cast('note', index))
+      if (ref.cast('note', index)) taken++
       await new Promise((resolve) => setImmediate(resolve))
     }
-    // Some went to the thread, one is held by the process, ten are in the mailbox: the others were refused.
-    const taken = accepted.filter(Boolean).length
-    expect(taken).toBeGreaterThanOrEqual(10)
-    expect(taken).toBeLessThanOrEqual(4 + 1 + 10)
-    await waiting
+    // Beside the call, three are with the thread, one is held by the process, and ten are in the mailbox.
+    expect(taken).toBe(3 + 1 + 10)
+    Atomics.store(gate, 0, 1)
+    Atomics.notify(gate, 0)
+    await blocked
     const seen = await failureFree(() => ref.call('seen'))
     expect(seen).toEqual(Array.from({ length: taken }, (_, index) => index))
   })
