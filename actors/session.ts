@@ -141,8 +141,14 @@ export const Session = defineActor({
   cast: {
     receive: (state, { message, sink }: { message: Message | Message[]; sink: Sink }, self: Self<State>) => {
       state.lastActiveAt = self.now()
-      if (Array.isArray(message)) receiveBatch(state, message, sink, self)
-      else receiveOne(state, message, state.streams.forRequests(sink, 1, false), self)
+      try {
+        if (Array.isArray(message)) receiveBatch(state, message, sink, self)
+        else receiveOne(state, message, state.streams.forRequests(sink, 1, false), self)
+      } catch (error) {
+        // A fault of the session's own: it crashes, but whoever asked is answered.
+        refuseAll(state, { message, sink })
+        throw error
+      }
     },
     attach: (state, exchange: Exchange, self: Self<State>) => {
       state.lastActiveAt = self.now()
@@ -250,7 +256,12 @@ export const Session = defineActor({
 
 function refuseAll(state: State, { message, sink }: { message: Message | Message[]; sink: Sink }): void {
   const error = { code: ErrorCode.InternalError, message: 'The session ended before it came to this request.' }
-  const ids = (Array.isArray(message) ? message : [message]).flatMap((one) => (one.kind === 'request' ? [one.id] : []))
+  // What is in flight is answered by who owes it.
+  const isOwed = (id: RequestId): boolean => !state.inFlight.has(id)
+  const asked = (Array.isArray(message) ? message : [message]).flatMap((one) =>
+    one.kind === 'request' ? [one.id] : [],
+  )
+  const ids = asked.filter(isOwed)
   const texts = ids.map((id) => encodeError(id, error))
   if (texts.length === 0) return
   const text = Array.isArray(message) ? encodeBatch(texts) : (texts[0] ?? '')

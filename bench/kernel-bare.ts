@@ -1,6 +1,6 @@
 // The kernel scenarios on the bare kernel.
 import { type BareActor, BareKernel, type Behaviour } from './bare-kernel.ts'
-import { deferred, FLOOD, held, IN_FLIGHT, type Library, SUBSCRIBERS } from './kernel-library.ts'
+import { deferred, FLOOD, held, IN_FLIGHT, type Library, PAIRS, SUBSCRIBERS, watchEventLoop } from './kernel-library.ts'
 
 const kernel = new BareKernel()
 
@@ -148,5 +148,31 @@ export const library: Library = {
     for (let index = 0; index < operations; index += 1) actors[index] = await kernel.start(sum)
     held.push(actors)
     return operations
+  },
+
+  delay: async () => {
+    let hits = 0
+    let playing = 0
+    let done = deferred<void>()
+    const player: Behaviour<{ self: BareActor<Ball> }, Ball> = {
+      init: (self) => ({ self }),
+      receive: (state, { left, from }) => {
+        hits += 1
+        if (left > 1) from.tell({ left: left - 1, from: state.self })
+        else if ((playing -= 1) === 0) done.resolve()
+      },
+    }
+    const players: BareActor<Ball>[] = []
+    for (let index = 0; index < 2 * PAIRS; index += 1) players.push(await kernel.start(player))
+    return async (operations) => {
+      hits = 0
+      playing = PAIRS
+      done = deferred()
+      const loop = watchEventLoop()
+      for (let index = 0; index < PAIRS; index += 1)
+        players[2 * index]!.tell({ left: operations / PAIRS, from: players[2 * index + 1]! })
+      await done.promise
+      return { checksum: hits, ms: loop.stop() }
+    }
   },
 }

@@ -1,6 +1,7 @@
 // The kernel scenarios on bough/runtime.
 import { child, createSystem, defineActor, defineSupervisor, type Ref } from 'bough/runtime'
-import { deferred, FLOOD, held, IN_FLIGHT, type Library, SUBSCRIBERS } from './kernel-library.ts'
+import { deferred, FLOOD, held, IN_FLIGHT, type Library, PAIRS, SUBSCRIBERS, watchEventLoop } from './kernel-library.ts'
+import { waiting } from './kernel-waiting.ts'
 
 const system = createSystem()
 
@@ -183,4 +184,43 @@ export const library: Library = {
     held.push(actors)
     return operations
   },
+
+  delay: async () => {
+    let hits = 0
+    let playing = 0
+    let done = deferred<void>()
+    interface Ball {
+      readonly left: number
+      readonly from: Player
+    }
+    interface Player {
+      cast(op: 'hit', ball: Ball): unknown
+    }
+    const Player = defineActor({
+      name: 'player',
+      version: 1,
+      init: () => undefined,
+      cast: {
+        hit: (_state, ball: Ball, self) => {
+          hits += 1
+          if (ball.left > 1) ball.from.cast('hit', { left: ball.left - 1, from: self.ref as Player })
+          else if ((playing -= 1) === 0) done.resolve()
+        },
+      },
+    })
+    const players: Ref<typeof Player>[] = []
+    for (let index = 0; index < 2 * PAIRS; index += 1) players.push(await system.start(Player))
+    return async (operations) => {
+      hits = 0
+      playing = PAIRS
+      done = deferred()
+      const loop = watchEventLoop()
+      for (let index = 0; index < PAIRS; index += 1)
+        players[2 * index]!.cast('hit', { left: operations / PAIRS, from: players[2 * index + 1]! })
+      await done.promise
+      return { checksum: hits, ms: loop.stop() }
+    }
+  },
+
+  ...waiting(system),
 }

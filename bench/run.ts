@@ -1,17 +1,19 @@
-// The benchmark command: `npm run bench -- [kernel|http|stdio ...] [--small] [--only bare,sdk] [--rounds n] [--sessions n]`.
+// The benchmark command:
+// `npm run bench -- [kernel|stdio|http|threads ...] [--small] [--only bare,sdk] [--rounds n] [--sessions n]`.
 // Prints one table for each part, with the machine, the Node version and the command, and writes the same as JSON below
-// bench/results/. With --small everything runs for a moment, which proves that it works and nothing else.
+// bench/results/. With --small everything runs for a moment, which proves that it works and nothing else; the kernel is
+// then measured beside other libraries and Erlang only where --only names them.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { compare, contenders, measureTransport, type Row, sizes, type TransportName } from './harness.ts'
-import { type KernelRow, kernelSizes, measureKernel } from './kernel.ts'
-import { root } from './paths.ts'
+import { haveErlang, type KernelRow, kernelLibraries, kernelSizes, measureKernel } from './kernel.ts'
+import { built, root } from './paths.ts'
 import { formatNumber, formatRatio, formatTable } from './table.ts'
 
-const parts = ['kernel', 'stdio', 'http'] as const
+const parts = ['kernel', 'stdio', 'http', 'threads'] as const
 type Part = (typeof parts)[number]
 
 const { values: options, positionals } = parseArgs({
@@ -45,7 +47,8 @@ function chooseParts(): readonly Part[] {
 /** True when the peers can be measured. The large size installs them; the small one takes them only if they are there. */
 function havePeers(): boolean {
   const folder = join(root, 'bench', 'peers')
-  if (existsSync(join(folder, 'node_modules', '@modelcontextprotocol', 'server'))) return true
+  const needed = ['@modelcontextprotocol/server', 'xstate', 'effect', 'nact']
+  if (needed.every((name) => existsSync(join(folder, 'node_modules', name)))) return true
   if (options.small) {
     console.log(
       'The peers are not installed, so --small leaves them out (npm ci --prefix bench/peers installs them).\n',
@@ -104,24 +107,63 @@ async function runTransport(transport: TransportName): Promise<Row[]> {
   return rows
 }
 
+/** The libraries to measure the kernel beside; says aloud which are left out, and why. */
+function chooseLibraries(): ReadonlySet<string> {
+  const named = kernelLibraries.filter(({ name, needs }) =>
+    options.small && wanted === undefined ? needs === 'nothing' : isWanted(name),
+  )
+  const lacks = {
+    nothing: false,
+    peers: named.some(({ needs }) => needs === 'peers') && !havePeers(),
+    erlang: named.some(({ needs }) => needs === 'erlang') && !haveErlang(),
+  }
+  if (lacks.erlang)
+    console.log('NOT MEASURED: Erlang. There is no escript on the PATH; install Erlang/OTP 25 or later.\n')
+  return new Set(named.filter(({ needs }) => !lacks[needs]).map(({ name }) => name))
+}
+
 async function runKernel(): Promise<KernelRow[]> {
-  const rows = await measureKernel(kernelSizes[sizeName], isWanted)
-  console.log('kernel: CPU ns per operation, least and median of the runs (heap: bytes per idle actor)')
-  const head = ['scenario', 'library', 'least', 'median', 'of the bare kernel', 'operations', 'checksum']
+  const libraries = chooseLibraries()
+  const size = kernelSizes[sizeName]
+  const passes = positiveInteger('rounds', size.passes)
+  const rows = await measureKernel({ ...size, passes }, ({ name }) => libraries.has(name))
+  console.log(
+    'kernel: CPU ns per operation, least and median of the runs (where the scenario says so: bytes, or wall ms)',
+  )
+  const head = ['scenario', 'library', 'least', 'median', 'of the bare kernel', 'of Erlang', 'operations', 'checksum']
   const cells = rows.map((row) => {
-    const bare = rows.find((other) => other.scenario === row.scenario && other.library === 'bare kernel')
+    const ratioTo = (library: string): string => {
+      const other = rows.find((one) => one.scenario === row.scenario && one.library === library)
+      return formatRatio(other && (row.unit === 'ms' ? row.median / other.median : row.least / other.least))
+    }
+    const digits = row.unit === 'ms' ? 3 : 0
     return [
       row.scenario,
       row.library,
-      formatNumber(row.least, 0),
-      formatNumber(row.median, 0),
-      formatRatio(bare && row.least / bare.least),
+      formatNumber(row.least, digits),
+      formatNumber(row.median, digits),
+      ratioTo('bare kernel'),
+      ratioTo('erlang'),
       formatNumber(row.operations, 0),
       row.checksum.toString(16),
     ]
   })
   console.log(`${formatTable(head, cells)}\n`)
   return rows
+}
+
+/** Runs the program that measures actors in threads; resolves to what it printed. */
+function runThreads(): readonly string[] {
+  const args = [built('threads.js'), ...(options.small ? ['--small'] : [])]
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`threads ended with status ${status}:\n${stderr}`)
+  console.log(`threads: calls to an actor in a thread\n${stdout}`)
+  return stdout.trimEnd().split('\n')
+}
+
+async function runPart(part: Part): Promise<unknown> {
+  if (part === 'kernel') return await runKernel()
+  return part === 'threads' ? runThreads() : await runTransport(part)
 }
 
 async function main(): Promise<void> {
@@ -138,7 +180,7 @@ async function main(): Promise<void> {
   console.log()
 
   const results: Partial<Record<Part, unknown>> = {}
-  for (const part of chosen) results[part] = part === 'kernel' ? await runKernel() : await runTransport(part)
+  for (const part of chosen) results[part] = await runPart(part)
 
   const folder = join(root, 'bench', 'results')
   mkdirSync(folder, { recursive: true })

@@ -6,6 +6,7 @@ export { type Chances, type Chaos, type PointFault, SimulatedFault } from './fau
 export { type FaultyPortOptions, faultyPort } from './faulty-port.ts'
 export { faulty, type TransportFaults } from './faulty-transport.ts'
 export { eventTypes, type MachineEventsOptions, machineEvents } from './machine-events.ts'
+export { checkMigration, type MigrationCheck, MigrationError } from './migration.ts'
 export { formatSchedule, parseSchedule, type Schedule } from './schedule.ts'
 export { createRandom } from './seeded-random.ts'
 export { type ShrinkOptions, type ShrunkSchedule, scheduleLength, shrinkSchedule } from './shrink.ts'
