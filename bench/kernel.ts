@@ -162,7 +162,13 @@ export async function measureKernel(
     for (let pass = 0; pass < size.passes; pass += 1) {
       for (const [library, taken] of samples) {
         const operations = operationsOf(size, scenario, library)
-        const report = await runChild(library.name, name, operations, size.runs)
+        const report = await runChild(library.name, name, operations, size.runs).catch((fault: Error) => {
+          if (library.needs === 'nothing') throw fault
+          // Another's fault ends only its own figure.
+          console.log(`NOT MEASURED in pass ${pass + 1}: ${fault.message}\n`)
+          return undefined
+        })
+        if (report === undefined) continue
         taken.push(...report.perOperation)
         if (report.perOperation.length === 0)
           samples.delete(library) // the scenario does not apply to the library
@@ -171,6 +177,7 @@ export async function measureKernel(
       }
     }
     for (const [measured, taken] of samples) {
+      if (taken.length === 0) continue
       const library = measured.name
       const least = Math.min(...taken)
       const operations = operationsOf(size, scenario, measured)

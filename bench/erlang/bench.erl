@@ -12,6 +12,7 @@
 -define(FLOOD, 100000).
 -define(IN_FLIGHT, 1000).
 -define(SUBSCRIBERS, 1000).
+-define(CRASHES, 100).
 
 main([Scenario, OperationsText, RunsText]) ->
     logger:set_primary_config(level, none),
@@ -77,8 +78,11 @@ prepare("fan-out") ->
     Hub = start({hub, Subscribers}),
     fun(Operations) -> publish(Hub, Operations div ?SUBSCRIBERS, 0) end;
 prepare("crash") ->
-    {ok, _} = supervisor:start_link(?MODULE, tree),
-    fun(Operations) -> crashes(Operations, 0) end;
+    %% A supervisor looks at every restart of its period, at least a second: a new one for each lot keeps that list short.
+    fun(Operations) ->
+        Lots = Operations div ?CRASHES,
+        lists:sum([lot(?CRASHES) || _ <- lists:seq(1, Lots)]) + lot(Operations rem ?CRASHES)
+    end;
 prepare("heap") ->
     fun(Operations) ->
         %% The list is kept in this process until it has been weighed: 2 words a process.
@@ -132,6 +136,13 @@ publish(Hub, Left, Received) ->
 
 gather(0, Received) -> Received;
 gather(Missing, Received) -> receive {received, Value} -> gather(Missing - 1, Received + Value) end.
+
+lot(0) -> 0;
+lot(Crashes) ->
+    {ok, Supervisor} = supervisor:start_link(?MODULE, tree),
+    Replies = crashes(Crashes, 0),
+    gen_server:stop(Supervisor),
+    receive {'EXIT', Supervisor, _} -> Replies end.
 
 crashes(0, Replies) -> Replies;
 crashes(Left, Replies) ->

@@ -10,7 +10,7 @@ export function createLibrary({ deferred, FLOOD, held, IN_FLIGHT, SUBSCRIBERS })
       const state = init(queue)
       return Effect.forever(
         Effect.flatMap(Queue.take(queue), (message) => receive(state, message) ?? Effect.void),
-        { disableYield: false },
+        { disableYield: true }, // the faster of the two: `take` suspends when nothing waits
       )
     })
     const supervised = Effect.catchCause(body, () => supervised)

@@ -3,7 +3,10 @@
 import nact from 'nact'
 
 const { dispatch, query, spawn, start: startSystem, stop } = nact
-const WITHIN_MS = 60_000
+
+// Its temporary references have random numbers, so two queries in flight may rarely share one: a reply is then lost, the run
+// fails after this time, and the benchmark says so.
+const WITHIN_MS = 10_000
 
 export function createLibrary({ deferred, FLOOD, held, IN_FLIGHT, SUBSCRIBERS }) {
   const system = startSystem()

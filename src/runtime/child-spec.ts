@@ -228,6 +228,7 @@ export function checkFlags(flags: SupervisorFlags): CheckedFlags {
 
 /** Checks child specs offline. Without `autoShutdown` the rule that significant children need one is not applied. */
 export function checkChildren(children: readonly ChildSpec[], autoShutdown?: AutoShutdown): void {
+  if (!Array.isArray(children)) refuse('invalid_child_spec', 'children', children, 'an array of child(...)')
   const ids = new Set<string>()
   for (const spec of children) {
     checkChild(spec, autoShutdown)

@@ -93,7 +93,7 @@ export class DynamicSupervision implements Supervision {
     if (process === null) return undefined
     return new Promise<void>((resolve) => {
       shutdownChild(this.self, process, this.template.shutdown, (reason) => {
-        if (reason !== 'noproc' && !isCleanShutdown(this.template, reason)) this.report('shutdown_error', reason)
+        if (!isCleanShutdown(this.template, reason)) this.report('shutdown_error', reason)
         resolve()
       })
     })
@@ -111,6 +111,13 @@ export class DynamicSupervision implements Supervision {
     // As OTP: one that has ended cannot be told from a child that was.
     if (ref instanceof AnyRef && (this.children.has(ref) || !ref.alive)) return this.template
     throw new SupervisorError('not_found', `getChildSpec: no such child of ${this.flags.name}.`, ref)
+  }
+
+  whichChild(ref: unknown): ChildInfo {
+    if (!(ref instanceof AnyRef)) throw this.byRefOnly('whichChild', ref)
+    const child = this.children.get(ref)
+    if (child !== undefined) return childOf(undefined, child.process, child.process === null, this.template)
+    throw new SupervisorError('not_found', `whichChild: ${ref.pid} is no child of ${this.flags.name}.`, ref)
   }
 
   whichChildren(): ChildInfo[] {
@@ -227,7 +234,7 @@ export class DynamicSupervision implements Supervision {
           : null
       for (const process of processes) {
         shutdownChild(this.self, process, shutdown === 'brutal_kill' ? shutdown : 'infinity', (reason) => {
-          if (reason !== 'noproc' && !isCleanShutdown(this.template, reason)) {
+          if (!isCleanShutdown(this.template, reason)) {
             const fault = faults.get(String(reason)) ?? { reason, count: 0 }
             fault.count++
             faults.set(String(reason), fault)

@@ -19,13 +19,13 @@ export type SystemEvent =
       /** Its state at the end, after `formatStatus`. May hold secrets, and is the live object: not for a log, not to keep. */
       readonly state?: unknown
     }
-  /** A message reached nobody: its target was dead, or its mailbox refused it. `count` messages at once when a process died with them. */
+  /** Messages that reached nobody: a mailbox refused them, or their process died with them. One to a dead ref returns false instead. */
   | {
       readonly type: 'dead_letter'
       readonly pid: string
       readonly definition: string
       readonly count: number
-      readonly why: 'noproc' | 'exit' | 'overflow'
+      readonly why: 'exit' | 'overflow'
     }
   /** A process got a message that its definition has no handler for. */
   | {

@@ -3,6 +3,7 @@
  * after that without a trace, so that a stale EXIT cannot cause a restart later. After: OTP supervisor, shutdown.
  */
 import type { ChildSpec, Shutdown } from './child-spec.ts'
+import { kinds } from './envelope.ts'
 import type { Process } from './process.ts'
 import { type ExitReason, isShutdown } from './reasons.ts'
 
@@ -20,8 +21,16 @@ export function shutdownChild(
   ended: (reason: ExitReason) => void,
 ): void {
   if (child.isDead) {
+    // Its EXIT, if it was linked to the end, waits with the true reason; flushed, it cannot cause a restart later.
+    let last: ExitReason = 'noproc'
+    supervisor.mailbox.flush(({ kind, arg }) => {
+      const exit = arg as { readonly ref: unknown; readonly reason: ExitReason }
+      if (kind !== kinds.exit || exit.ref !== child.ref) return false
+      last = exit.reason
+      return true
+    })
     supervisor.unlink(child.ref)
-    return ended('noproc')
+    return ended(last)
   }
   const kill = (): void => child.receiveExit(supervisor, supervisor.ref, 'kill', false)
   const timer = typeof shutdown === 'number' ? supervisor.system.timers.start(shutdown, kill) : null

@@ -141,6 +141,11 @@ export class StaticSupervision implements Supervision {
     return (byRef ?? this.find('getChildSpec', id)).spec
   }
 
+  whichChild(id: unknown): ChildInfo {
+    const { spec, process, isRestarting } = this.find('whichChild', id)
+    return childOf(spec.id, process, isRestarting, spec)
+  }
+
   whichChildren(): ChildInfo[] {
     return this.children
       .map(({ spec, process, isRestarting }) => childOf(spec.id, process, isRestarting, spec))
@@ -324,7 +329,7 @@ export class StaticSupervision implements Supervision {
     if (process === null) return done()
     shutdownChild(this.self, process, child.spec.shutdown, (reason) => {
       child.process = null
-      if (reason !== 'noproc' && !isCleanShutdown(child.spec, reason)) this.report('shutdown_error', child, reason)
+      if (!isCleanShutdown(child.spec, reason)) this.report('shutdown_error', child, reason)
       done()
     })
   }

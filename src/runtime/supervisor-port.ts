@@ -35,6 +35,7 @@ export interface Supervision {
   restartChild(id: unknown): unknown
   deleteChild(id: unknown): unknown
   getChildSpec(id: unknown): ChildSpec
+  whichChild(id: unknown): ChildInfo
   whichChildren(): ChildInfo[]
   countChildren(): CountedChildren
   exited(ref: AnyRef, reason: ExitReason): unknown

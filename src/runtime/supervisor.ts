@@ -41,6 +41,8 @@ export interface SupervisorRef extends Ref<Definition> {
   getChildSpec(id: string | Ref): Promise<ChildSpec>
   /** All children, the newest first. */
   whichChildren(): Promise<ChildInfo[]>
+  /** One row of `whichChildren`: by id, under simple_one_for_one by ref. Rejects with `SupervisorError` 'not_found'. */
+  whichChild(id: string | Ref): Promise<ChildInfo>
   countChildren(): Promise<CountedChildren>
 }
 
@@ -87,6 +89,7 @@ const operations = {
   deleteChild: (children: Supervision, id: unknown) => children.deleteChild(id),
   getChildSpec: (children: Supervision, id: unknown) => children.getChildSpec(id),
   whichChildren: (children: Supervision) => children.whichChildren(),
+  whichChild: (children: Supervision, id: unknown) => children.whichChild(id),
   countChildren: (children: Supervision) => children.countChildren(),
 } as const
 
@@ -209,6 +212,10 @@ export class SupervisorAddress extends AnyRef {
 
   getChildSpec(id: unknown): Promise<unknown> {
     return this.call('getChildSpec', id, forever)
+  }
+
+  whichChild(id: unknown): Promise<unknown> {
+    return this.call('whichChild', id, forever)
   }
 
   whichChildren(): Promise<unknown> {

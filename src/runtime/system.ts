@@ -298,7 +298,7 @@ export class System {
     }
   }
 
-  deadLetters(process: Process, count: number, why: 'noproc' | 'exit' | 'overflow'): void {
+  deadLetters(process: Process, count: number, why: 'exit' | 'overflow'): void {
     if (this.events !== null)
       this.emit({ type: 'dead_letter', pid: process.pid, definition: process.definition.name, count, why })
   }

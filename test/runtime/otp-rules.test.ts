@@ -1,40 +1,22 @@
 /**
- * Rules of OTP's supervisors that no other file holds, named by the rule; docs/otp-rules.md lists every rule with the test
- * that holds it. Where bough differs from OTP on purpose, the name says so.
+ * docs/otp-rules.md lists the rules of OTP, each with the test that holds it: here the list is checked, and held what no other
+ * file holds of the rules of flags and specs. Where bough differs from OTP on purpose, the name of the test says so.
  */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import {
   type ChildSpec,
   checkChildren,
   child,
   defineActor,
   defineSupervisor,
-  ignore,
-  type Ref,
-  type Restart,
-  type Self,
   type SupervisorFlags,
-  sys,
 } from 'bough/runtime'
 import { describe, expect, it } from 'vitest'
-import { createWorld, Worker, type World } from './support.ts'
-import { crash, refsOf, startTree, worker } from './trees.ts'
+import { createWorld, Worker } from './support.ts'
+import { startTree, worker } from './trees.ts'
 
-type Report = 'child_terminated' | 'start_error' | 'shutdown_error' | 'restarted' | 'intensity_reached'
-
-function reportsOf(sim: World, report: Report): unknown[] {
-  return sim.events.filter((event) => event.type === 'supervisor' && event.report === report)
-}
-
-/** An actor whose init takes a while. */
-const Slow = defineActor({
-  name: 'slow',
-  init: async ({ ms, log, id }: { ms: number; log: string[]; id: string }, self: Self<never>) => {
-    log.push(`init ${id}`)
-    await new Promise<void>((resolve) => self.system.timers.start(ms, resolve))
-    log.push(`ready ${id}`)
-    return {}
-  },
-})
+const Counted = defineActor({ name: 'counted', init: (start: number) => start })
 
 describe('flags and specs', () => {
   it('defaults of a child spec: permanent, not significant, 5 000 ms for a worker, infinity for a supervisor', () => {
@@ -81,8 +63,11 @@ describe('flags and specs', () => {
       expect(() => checkChildren([spec], autoShutdown)).toThrow(expect.objectContaining({ code: 'bad_combination' }))
   })
 
-  it('checkChildren throws for what is no list: a TypeError, not a SupervisorError', () => {
-    for (const given of [undefined, null, 5]) expect(() => checkChildren(given as unknown as [])).toThrow(TypeError)
+  it('checkChildren refuses what is no list as invalid_child_spec', () => {
+    for (const given of [undefined, null, 5])
+      expect(() => checkChildren(given as unknown as [])).toThrow(
+        expect.objectContaining({ code: 'invalid_child_spec' }),
+      )
   })
 
   it('type and modules of a child come from its definition and cannot be said otherwise', async () => {
@@ -93,215 +78,60 @@ describe('flags and specs', () => {
   })
 })
 
-const Counted = defineActor({ name: 'counted', init: (start: number) => start })
-
-describe('start', () => {
-  it('each child is started when the one before it has started, not earlier', async () => {
-    const sim = createWorld()
-    const log: string[] = []
-    const slow = (id: string): ChildSpec => child(Slow, { ms: 10, log, id }, { id })
-    await sim.run(sim.system.start(defineSupervisor({ children: [slow('a'), slow('b')] })))
-    expect(log).toEqual(['init a', 'ready a', 'init b', 'ready b'])
-    expect(sim.clock.now()).toBe(20)
-  })
-
-  it('a child that fails to start with its supervisor is reported once and not tried again', async () => {
-    const sim = createWorld()
-    let starts = 0
-    const failing = worker('a', [], {}, () => `no ${++starts}`)
-    await expect(sim.start(defineSupervisor({ intensity: 10, children: [failing] }))).rejects.toMatchObject({
-      reason: { shutdown: { failed_to_start_child: 'a', reason: 'no 1' } },
+describe('docs/otp-rules.md', () => {
+  const docs = join(import.meta.dirname, '../../docs')
+  const lines = readFileSync(join(docs, 'otp-rules.md'), 'utf8').split('\n')
+  /** What the table of rules is made of: `| 1.2 | rule | [file](path): title<br>[file](path): describe › title |`. */
+  const rules = lines
+    .filter((line) => /^\| \d/.test(line))
+    .map((line) => {
+      const [, number = '', rule = '', held = ''] = line.split('|').map((cell) => cell.trim())
+      const tests = held.split('<br>').map((one) => {
+        const [, path = '', title = one] = /^\[[^\]]+\]\(([^)]+)\): (.+)$/.exec(one) ?? []
+        return { path: join(docs, path), title }
+      })
+      return { number, rule, tests }
     })
-    expect(starts).toBe(1)
-    expect(reportsOf(sim, 'start_error')).toMatchObject([{ child: 'a', reason: 'no 1' }])
-  })
 
-  it.each(['throws', 'ignores'])('the name of one that %s in init is free before its starter hears of it', async (how) => {
-    const sim = createWorld()
-    const orders = { onStart: () => (how === 'throws' ? 'no' : true) }
-    const holder = await sim.run(
-      sim.system.start(Worker, orders, { name: 'n' }).then(
-        () => sim.system.whereis('n'),
-        () => sim.system.whereis('n'),
-      ),
-    )
-    expect(holder).toBeUndefined()
-  })
-})
-
-describe('exit and restart', () => {
-  it('autoShutdown is not caused by the end of a significant child at the hands of a sibling or by a restart', async () => {
-    const { sim, tree, log } = await startTree({ autoShutdown: 'any_significant', strategy: 'one_for_all' }, (list) => [
-      worker('a', list),
-      worker('b', list, { restart: 'transient', significant: true }),
-      worker('c', list, { restart: 'temporary', significant: true }),
-    ])
-    await crash(sim, tree, 'a')
-    expect(log.slice(3)).toEqual(['end a boom', 'end c shutdown', 'end b shutdown', 'start a', 'start b'])
-    expect(tree.alive).toBe(true)
-  })
-
-  it.each(['any_significant', 'all_significant'] as const)(
-    '%s is not caused by terminateChild, not even of the last significant child',
-    async (autoShutdown) => {
-      const { sim, tree } = await startTree({ autoShutdown }, (log) => [
-        worker('a', log, { restart: 'transient', significant: true }),
-        worker('b', log, { restart: 'temporary', significant: true }),
-      ])
-      await sim.run(tree.terminateChild('a'))
-      await sim.run(tree.terminateChild('b'))
-      expect(tree.alive).toBe(true)
-    },
-  )
-
-  it('rest_for_one with a failed restart: before it running, it restarting, after it undefined', async () => {
-    let isFailing = false
-    const { sim, tree } = await startTree({ strategy: 'rest_for_one', intensity: 1_000_000 }, (log) => [
-      worker('a', log),
-      worker('b', log, {}, () => (isFailing ? 'never' : undefined)),
-      worker('c', log),
-    ])
-    const { a, b } = (await refsOf(sim, tree)) as Record<string, Ref>
-    isFailing = true
-    ;(b as Ref).exit('kill')
-    // Requests come between two tries; the first may come before the kill is noticed.
-    const asked = [tree.whichChildren(), tree.whichChildren(), tree.whichChildren()]
-    const ended = tree.terminateChild('b')
-    await sim.run(ended)
-    const rows = (await Promise.all(asked)).at(-1)!.map(({ id, ref }) => [id, ref])
-    expect(rows).toEqual([
-      ['c', undefined],
-      ['b', 'restarting'],
-      ['a', a],
-    ])
-  })
-
-  it('a second word to try again does nothing when the child runs, and does not count', async () => {
-    const { sim, tree, log } = await startTree({ intensity: 1 }, (list) => [worker('a', list)])
-    for (let round = 0; round < 5; round++) tree.cast('tryAgain', 'a')
-    tree.cast('tryAgain', 'stranger')
-    await sim.settle()
-    expect(log).toEqual(['start a'])
-    await crash(sim, tree, 'a')
-    expect(tree.alive).toBe(true)
-  })
-})
-
-describe('shutdown of a child', () => {
-  const reasons: [string, unknown][] = [
-    ['shutdown', 'shutdown'],
-    ['normal', 'normal'],
-    ['{ shutdown }', { shutdown: 1 }],
-    ['boom', 'boom'],
-  ]
-  const cases = (['permanent', 'transient', 'temporary'] as Restart[]).flatMap((restart) =>
-    reasons.map(([name, reason]) => [restart, name, reason] as const),
-  )
-  it.each(cases)('of a %s one that ends with %s: reported unless that is in order', async (restart, _name, reason) => {
-    const Ending = defineActor({
-      name: 'ending',
-      trapExits: true,
-      init: () => 0,
-      terminate: () => {
-        throw reason
-      },
-    })
-    const { sim, tree } = await startTree({}, () => [child(Ending, undefined, { id: 'a', restart })])
-    await sim.run(tree.terminateChild('a'))
-    const isInOrder = reason === 'shutdown' || (restart !== 'permanent' && reason !== 'boom')
-    expect(reportsOf(sim, 'shutdown_error')).toHaveLength(isInOrder ? 0 : 1)
-    expect(tree.alive).toBe(true)
-  })
-})
-
-describe('operations', () => {
-  it('no operation of a supervisor runs out of time: startChild waits a minute for a slow init', async () => {
-    const { sim, tree } = await startTree({}, () => [])
-    const started = tree.startChild(child(Slow, { ms: 60_000, log: [], id: 's' }, { id: 's' }))
-    const counted = tree.countChildren()
-    expect(await sim.run(started)).toMatchObject({ alive: true })
-    expect(sim.clock.now()).toBe(60_000)
-    expect(await sim.run(counted)).toMatchObject({ active: 1 })
-  })
-
-  it('terminateChild by ref is not_found under the strategies with ids', async () => {
-    const { sim, tree } = await startTree({}, (log) => [worker('a', log)])
-    const { a } = await refsOf(sim, tree)
-    await expect(sim.run(tree.terminateChild(a as Ref))).rejects.toMatchObject({ code: 'not_found' })
-    expect((a as Ref).alive).toBe(true)
-  })
-
-  it('which_child is not there: the row is found in whichChildren', async () => {
-    const { sim, tree } = await startTree({}, (log) => [worker('a', log), worker('b', log)])
-    await expect(sim.run(tree.call('whichChild', 'a'))).rejects.toMatchObject({ code: 'undef' })
-    const row = (await sim.run(tree.whichChildren())).find(({ id }) => id === 'a')
-    expect(row).toMatchObject({ id: 'a', type: 'worker', modules: ['worker'] })
-  })
-})
-
-describe('code change of a supervisor', () => {
-  /** A tree that is asked for its flags anew at each change. */
-  async function changing(before: SupervisorFlags) {
-    const sim = createWorld()
-    let flags: unknown = before
-    const Tree = defineSupervisor('tree', (_arg: undefined) => flags as SupervisorFlags)
-    const tree = await sim.start(Tree)
-    const change = async (after: unknown): Promise<unknown> => {
-      flags = after
-      await sim.run(sys.suspend(tree))
-      const answer = await sim.run(
-        sys.changeCode(tree, Tree).then(
-          () => 'ok',
-          (error: { code: string }) => error.code,
-        ),
-      )
-      await sim.run(sys.resume(tree))
-      return answer
-    }
-    return { sim, tree, change }
+  /** The titles of every `it` or `describe` of a file, those of `each` with their placeholders. */
+  function titlesOf(word: 'it' | 'describe', path: string): Set<string> {
+    const quoted = '\'(?:[^\'\\\\\\n]|\\\\.)*\'|"(?:[^"\\\\\\n]|\\\\.)*"'
+    const pattern = new RegExp(`\\b${word}(?:\\.each\\b[\\s\\S]*?\\))?\\(\\s*(${quoted})`, 'g')
+    return new Set([...readFileSync(path, 'utf8').matchAll(pattern)].map(([, title = '']) => title.slice(1, -1)))
   }
 
-  it('applies the new flags: strategy and intensity', async () => {
-    const log: string[] = []
-    const children = [worker('a', log), worker('b', log)]
-    const { sim, tree, change } = await changing({ intensity: 5, children })
-    expect(await change({ strategy: 'one_for_all', intensity: 1, children })).toBe('ok')
-    await crash(sim, tree, 'a')
-    expect(log.slice(2)).toEqual(['end a boom', 'end b shutdown', 'start a', 'start b'])
-    await crash(sim, tree, 'a')
-    expect(tree.alive).toBe(false)
+  const isThere = (path: string, named: string): boolean => {
+    const [title = '', group] = named.split(' › ').reverse()
+    return titlesOf('it', path).has(title) && (group === undefined || titlesOf('describe', path).has(group))
+  }
+
+  it('numbers its rules section by section without a gap', () => {
+    expect(rules.length).toBeGreaterThan(150)
+    const numbers = rules.map(({ number }) => number.split('.').map(Number))
+    numbers.forEach(([section, place], index) => {
+      const [sectionBefore, placeBefore = 0] = numbers[index - 1] ?? [0]
+      expect([
+        [sectionBefore, placeBefore + 1],
+        [(sectionBefore ?? 0) + 1, 1],
+      ]).toContainEqual([section, place])
+    })
   })
 
-  it('with ignore changes nothing', async () => {
-    const { sim, tree, change } = await changing({ children: [worker('a', [])] })
-    expect(await change(ignore)).toBe('ok')
-    expect(await sim.run(tree.countChildren())).toEqual({ specs: 1, active: 1, supervisors: 0, workers: 1 })
-  })
-
-  it('with a wrong flag or spec changes neither flags nor specs', async () => {
-    const log: string[] = []
-    const children = [worker('a', log), worker('b', log)]
-    const { sim, tree, change } = await changing({ intensity: 5, children })
-    expect(await change({ strategy: 'one_for_all', children: [...children, worker('a', log)] })).toBe(
-      'duplicate_child_name',
+  it('names only tests that exist, and at least one for each rule', () => {
+    const missing = rules.flatMap(({ number, tests }) =>
+      tests.filter(({ path, title }) => !isThere(path, title)).map(({ title }) => `${number}: ${title}`),
     )
-    expect(await change({ strategy: 'one_for_all', intensity: -1, children: [] })).toBe('invalid_intensity')
-    expect(await sim.run(tree.countChildren())).toMatchObject({ specs: 2 })
-    await crash(sim, tree, 'a')
-    expect(log.slice(2)).toEqual(['end a boom', 'start a'])
+    expect(missing).toEqual([])
   })
 
-  it('of a simple_one_for_one needs exactly one spec still, and gives it to the children that restart', async () => {
-    const log: string[] = []
-    const strategy = 'simple_one_for_one' as const
-    const { sim, tree, change } = await changing({ strategy, children: [worker('a', log)] })
-    const ref = (await sim.run(tree.startChild())) as Ref
-    expect(await change({ strategy, children: [] })).toBe('bad_start_spec')
-    expect(await change({ strategy, children: [worker('a', log), worker('b', log)] })).toBe('bad_start_spec')
-    expect(await change({ strategy, children: [worker('a', log, { restart: 'temporary' })] })).toBe('ok')
-    ref.exit('kill')
-    await sim.settle()
-    expect(log).toEqual(['start a'])
-    expect(await sim.run(tree.countChildren())).toMatchObject({ specs: 1, active: 0, workers: 0 })
+  it('names every test of the files that are there for its rules', () => {
+    const named = new Set(rules.flatMap(({ tests }) => tests.map(({ title }) => title)))
+    const own = readdirSync(import.meta.dirname).filter((name) => name.startsWith('otp-rules'))
+    const titles = own.flatMap((name) => [...titlesOf('it', join(import.meta.dirname, name))])
+    expect(titles.filter((title) => !named.has(title))).toEqual([
+      'numbers its rules section by section without a gap',
+      'names only tests that exist, and at least one for each rule',
+      'names every test of the files that are there for its rules',
+    ])
   })
 })
