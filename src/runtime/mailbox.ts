@@ -36,6 +36,7 @@ interface Waiting {
 export class Mailbox {
   private readonly options: MailboxOptions | undefined
   private ring: Ring<Envelope> | null = null
+  private mayHoldStop = false
   private waiting: Ring<Waiting> | null = null
   private reportAt = HIGH_WATER_LENGTH
 
@@ -49,6 +50,18 @@ export class Mailbox {
       throw new TypeError(`mailbox.overflow must be one of ${overflows.join(', ')}, got ${String(options.overflow)}.`)
     }
     this.options = options
+  }
+
+  /** Takes out every stop that waits and returns their reasons; looks through the mailbox only if there may be one. */
+  takeStops(): unknown[] {
+    const reasons: unknown[] = []
+    if (!this.mayHoldStop) return reasons
+    this.mayHoldStop = false
+    this.flush(({ kind, arg }) => {
+      if (kind === kinds.stop) reasons.push(arg)
+      return kind === kinds.stop
+    })
+    return reasons
   }
 
   get length(): number {
@@ -75,6 +88,7 @@ export class Mailbox {
 
   /** Takes in news from the kernel, whatever the bound; behind senders that wait, whose end it may tell of. */
   force(envelope: Envelope): void {
+    if (envelope.kind === kinds.stop) this.mayHoldStop = true
     if (this.waiting !== null) {
       this.waiting.push({ envelope, admit: null })
       return
@@ -115,11 +129,13 @@ export class Mailbox {
   }
 
   /**
-   * The process has ended. Returns how many casts and infos are lost, each of which `lose` is told of; waiting calls fail
+   * The process has ended. Returns how many casts and infos are lost, if `isCounted`; `lose` is told of each. Waiting calls fail
    * through their replies.
    */
-  close(lose?: (envelope: Envelope) => void): number {
+  close(lose: ((envelope: Envelope) => void) | undefined, isCounted: boolean): number {
     let lost = 0
+    // Nobody asks: a million messages then go as one.
+    if (lose === undefined && !isCounted) this.ring = null
     for (let envelope = this.ring?.shift(); envelope !== undefined; envelope = this.ring?.shift()) {
       if (envelope.kind !== kinds.cast && envelope.kind !== kinds.info) continue
       lost++

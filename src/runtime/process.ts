@@ -645,7 +645,8 @@ export class Process {
     const { definition } = this
     const lose =
       definition.undelivered === undefined ? undefined : (left: Envelope) => definition.undelivered?.(this, left)
-    const lost = this.mailbox.close(lose) + (this.extras === null ? 0 : this.extras.end(lose))
+    const lost =
+      this.mailbox.close(lose, this.system.events !== null) + (this.extras === null ? 0 : this.extras.end(lose))
     for (let reply = this.replies; reply !== null; reply = this.replies) reply.ended(reason)
     if (lost > 0) this.system.deadLetters(this, lost, 'exit')
     this.abort?.abort(reason)
@@ -694,10 +695,7 @@ export class Process {
   suspend(): void {
     this.bits |= bits.suspended
     // A stop that waits in the mailbox would wait for ever: a suspended process takes control requests alone.
-    this.mailbox.flush((envelope) => {
-      if (envelope.kind === kinds.stop) this.control((process) => process.stop(envelope.arg))
-      return envelope.kind === kinds.stop
-    })
+    for (const reason of this.mailbox.takeStops()) this.control((process) => process.stop(reason))
   }
 
   /** Hot swap: from the next message on this process runs `next`. */
