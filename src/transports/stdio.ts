@@ -2,8 +2,8 @@
  * The stdio transport: one connection over this process's standard input and output, one JSON text a line.
  *
  * It owns the framing and the gathering of writes, nothing else. It promises that no bytes from the peer end the
- * connection (an oversized line or bad UTF-8 is answered with an error line and reading goes on), that everything sent
- * in one turn of the event loop leaves in one write, and that a peer which stopped reading costs bounded memory. When
+ * connection (an oversized line or bad UTF-8 is answered with an error line and reading goes on), that what is sent
+ * in one turn of the event loop leaves within it, in few writes, and that a peer which stopped reading costs bounded memory. When
  * the input ends the receiver is told `closed`, but the sink stays open: answers to what was asked before still go
  * out.
  *
@@ -52,6 +52,12 @@ export function stdioTransport(options: StdioTransportOptions = {}): Transport {
   }
 }
 
+/**
+ * Lines gathered into one write. All of a turn in one would make a client that waits for its answers work in turns with this
+ * process; a few at a time let both work at once.
+ */
+const LINES_PER_WRITE = 8
+
 class StdioConnection implements Listening, Sink {
   readonly url = 'stdio'
   readonly #input: Readable
@@ -65,6 +71,7 @@ class StdioConnection implements Listening, Sink {
   #closeListeners: (() => void)[] = []
   /** Lines sent in this turn, not yet written. */
   #pending = ''
+  #pendingLines = 0
   #isEnded = false
   #isGone = false
   #isReceiverClosed = false
@@ -102,9 +109,11 @@ class StdioConnection implements Listening, Sink {
       this.#onOutputGone()
       return false
     }
-    // nextTick runs after all microtasks when it was asked for in one, so a burst of answers becomes one write.
+    // nextTick runs after all microtasks when it was asked for in one, so what is left of a burst becomes one write.
     if (this.#pending === '') process.nextTick(this.#flush)
     this.#pending += `${message}\n`
+    this.#pendingLines += 1
+    if (this.#pendingLines >= LINES_PER_WRITE) this.#flush()
     return true
   }
 
@@ -157,6 +166,7 @@ class StdioConnection implements Listening, Sink {
     const pending = this.#pending
     if (pending === '' || this.#isGone) return
     this.#pending = ''
+    this.#pendingLines = 0
     this.#output.write(pending)
   }
 
