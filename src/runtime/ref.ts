@@ -56,7 +56,6 @@ export interface ProcessInfo {
   readonly messagesHandled: number
 }
 
-// biome-ignore format: one row a type reads better
 export type Handler = (state: never, arg: never, self: never) => unknown
 type HandlerTable = Record<string, Handler>
 type UntypedTable = Record<string, (state: never, arg?: unknown) => unknown>

@@ -3,6 +3,7 @@
  * throws goes home as a value, so that it keeps all that an Error carries.
  */
 import { cloneError, isCloneable } from './clone-error.ts'
+import { compile } from './compiled.ts'
 import { needsPacking, pack, unpack } from './packing.ts'
 
 /** What a thread of the pool is told. `arg` is packed. */
@@ -18,20 +19,6 @@ export interface Job {
 export type JobOutcome = { readonly value: unknown } | { readonly error: unknown }
 
 type Run = (arg: unknown) => unknown
-
-/** Compiled functions kept by each thread. */
-const COMPILED_MAX = 256
-const compiled = new Map<string, Run>()
-
-function compile(source: string): Run {
-  let run = compiled.get(source)
-  if (run === undefined) {
-    run = new Function(`return ${source}`)() as Run
-    if (compiled.size >= COMPILED_MAX) compiled.clear()
-    compiled.set(source, run)
-  }
-  return run
-}
 
 async function load(url: string, name: string): Promise<Run> {
   const loaded = (await import(url)) as Readonly<Record<string, unknown>>

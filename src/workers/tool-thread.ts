@@ -4,6 +4,7 @@
  * timed out ends with its thread.
  */
 import type { MessagePort } from 'node:worker_threads'
+import { compile } from './compiled.ts'
 
 /** What comes with a call. */
 export interface ThreadCall {
@@ -16,22 +17,6 @@ export interface ThreadCall {
 export type ThreadReport =
   | { readonly type: 'progress'; readonly args: readonly [done: number, total?: number, message?: string] }
   | { readonly type: 'log'; readonly args: readonly [level: string, data: unknown, logger?: string] }
-
-type Run = (args: unknown, ctx: object) => unknown
-
-/** Compiled functions kept by each thread. */
-const COMPILED_MAX = 256
-const compiled = new Map<string, Run>()
-
-function compile(source: string): Run {
-  let run = compiled.get(source)
-  if (run === undefined) {
-    run = new Function(`return ${source}`)() as Run
-    if (compiled.size >= COMPILED_MAX) compiled.clear()
-    compiled.set(source, run)
-  }
-  return run
-}
 
 export async function runTool({ source, args, port }: ThreadCall): Promise<unknown> {
   const tell = (report: ThreadReport): void => port.postMessage(report)
