@@ -30,7 +30,7 @@ export class Relay {
 const EARLY_EVENTS_MAX = 1_000
 
 /** What xstate makes for a child: its class of actor. Here it is never run, it only carries the child's options. */
-export type Placeholder = Actor<AnyActorLogic>
+export type StandIn = Actor<AnyActorLogic>
 
 export class ActorWorld {
   readonly _logger: (...values: unknown[]) => void

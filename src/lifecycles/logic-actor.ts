@@ -23,7 +23,7 @@ import {
 } from 'xstate'
 import { type ExitReason, type From, isOrderly } from '#runtime'
 import { Process } from '#runtime/process'
-import type { ActorWorld, Placeholder, Relay } from './actor-world.ts'
+import type { ActorWorld, Relay, StandIn } from './actor-world.ts'
 import { type Delayed, Delays, type KeptDelay } from './delays.ts'
 import { Followers } from './followers.ts'
 import { showSnapshot } from './machine-snapshot.ts'
@@ -36,7 +36,7 @@ export interface LogicState {
 }
 
 /** Starts the process behind a child's address. */
-export type StartChild = (parent: LogicActor, ref: Placeholder) => ReturnType<Process['system']['spawn']>
+export type StartChild = (parent: LogicActor, ref: StandIn) => ReturnType<Process['system']['spawn']>
 
 /** xstate's own actions; all others are the machine's. */
 const builtIns: ReadonlySet<string> = new Set(
@@ -234,7 +234,7 @@ export class LogicActor {
     if (snapshot.status === 'active') {
       if (
         parent !== undefined &&
-        ((ref as Placeholder).options as { readonly syncSnapshot?: boolean }).syncSnapshot === true
+        ((ref as StandIn).options as { readonly syncSnapshot?: boolean }).syncSnapshot === true
       )
         this.send(parent.ref, { type: `xstate.snapshot.${ref.id}`, snapshot } as EventObject)
       return
@@ -259,11 +259,11 @@ export class LogicActor {
 
   /** Starts a child's process, unless it has one or was stopped within the same step. */
   private spawn(ref: AnyActorRef): void {
-    const { options } = ref as Placeholder
+    const { options } = ref as StandIn
     const kept = options.snapshot as Snapshot<unknown> | undefined
     if (this.world.actorOf(ref) !== undefined || childrenOf(this.state.snapshot)[ref.id] !== ref) return
     if (kept !== undefined && kept.status !== 'active') return
-    const started = this.startChild(this, ref as Placeholder)
+    const started = this.startChild(this, ref as StandIn)
     if (started instanceof Process) this.children.set(started.pid, ref)
     else if (started instanceof Error) this.world._relay(ref, this.ref, errorEvent(ref.id, started.reason))
   }
@@ -303,7 +303,7 @@ export class LogicActor {
     if (this.isCleanedUp || this.last === undefined || isMachineSnapshot(this.last)) return
     this.isCleanedUp = true
     const { last } = this
-    const logic = (this.process.state as LogicState | undefined)?.logic ?? (this.ref as Placeholder).logic
+    const logic = (this.process.state as LogicState | undefined)?.logic ?? (this.ref as StandIn).logic
     if (last.status === 'active') this.last = logic.transition(last, { type: 'xstate.stop' }, this.scope)
   }
 
@@ -320,7 +320,7 @@ export class LogicActor {
 
   /** The snapshot as plain data, with the delays that run. Throws where xstate refuses: for inline children. */
   keep(): Snapshot<unknown> {
-    const logic = this.isAlive ? this.state.logic : (this.ref as Placeholder).logic
+    const logic = this.isAlive ? this.state.logic : (this.ref as StandIn).logic
     const kept = logic.getPersistedSnapshot(this.snapshot)
     const children = isMachineSnapshot(this.snapshot) ? childrenOf(this.snapshot) : {}
     const delays = this.isAlive ? this.delays.keep((ref) => (children[ref.id] === ref ? ref.id : undefined)) : []

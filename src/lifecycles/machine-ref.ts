@@ -4,7 +4,7 @@
  */
 import type { AnyActorLogic, AnyActorRef, EventObject, Snapshot } from 'xstate'
 import type { Self } from '#runtime'
-import { ActorWorld, type Placeholder } from './actor-world.ts'
+import { ActorWorld, type StandIn } from './actor-world.ts'
 import type { LogicActor } from './logic-actor.ts'
 
 /** Makes the address of a root machine in `world`. `adopt` must follow. */
@@ -28,7 +28,7 @@ export function createRootRef(id: string, logic: AnyActorLogic, world: ActorWorl
 }
 
 /** Makes `ref` the address of the process behind `actor`: what is asked of it is asked of the process. */
-export function adopt(ref: AnyActorRef | Placeholder, actor: LogicActor): void {
+export function adopt(ref: AnyActorRef | StandIn, actor: LogicActor): void {
   Object.assign(ref, {
     start: () => ref,
     stop: () => actor.process.stop('shutdown'),

@@ -30,7 +30,7 @@ import { CallError, type Definition, type ExitReason, type NoReply, noreply, typ
 import { type Envelope, kinds } from '#runtime/envelope'
 import type { Process } from '#runtime/process'
 import { AnyRef } from '#runtime/ref'
-import { ActorWorld, type Placeholder, Relay } from './actor-world.ts'
+import { ActorWorld, Relay, type StandIn } from './actor-world.ts'
 import { Delayed } from './delays.ts'
 import type { Follower } from './followers.ts'
 import { LogicActor, type LogicState } from './logic-actor.ts'
@@ -245,10 +245,10 @@ class MachineProcess extends LogicProcess {
 class ChildProcess extends LogicProcess {
   readonly name: string
   readonly version: number
-  private readonly ref: Placeholder
+  private readonly ref: StandIn
   private readonly parent: LogicActor
 
-  constructor(parent: LogicActor, ref: Placeholder) {
+  constructor(parent: LogicActor, ref: StandIn) {
     super()
     // Below the parent's name, so that an upgrade of something else never takes it for its own.
     this.name = `${parent.process.definition.name}/${ref.id}`
@@ -266,7 +266,7 @@ class ChildProcess extends LogicProcess {
   }
 }
 
-function startChild(parent: LogicActor, ref: Placeholder): ReturnType<Process['system']['spawn']> {
+function startChild(parent: LogicActor, ref: StandIn): ReturnType<Process['system']['spawn']> {
   const { process } = parent
   return process.system.spawn(process, new ChildProcess(parent, ref), undefined)
 }

@@ -102,7 +102,7 @@ describe('the end of standard input', () => {
     for (let id = 1; id <= 20; id++) expect(answers.get(id)?.result.content[0].text).toBe('done')
     expect(answers.get(99)?.error.code).toBe(-32603)
     console.info(`standard input: ended after ${Math.round(endedMs)} ms`)
-    expect(endedMs).toBeLessThan(2_500)
+    expect(endedMs).toBeLessThan(2_000)
   })
 
   it('ends an idle program at once, also one whose tool left a timer or hangs', async () => {
