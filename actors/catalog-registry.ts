@@ -8,6 +8,7 @@
 import type { Catalog } from '#features/catalog'
 import type { Prompt } from '#features/prompt'
 import type { Resource, ResourceTemplate } from '#features/resource'
+import type { Skill } from '#features/skill'
 import type { Tool } from '#features/tool'
 import { type ChildSpec, child, defineActor, via } from '#runtime'
 import type { Services } from './services.ts'
@@ -15,7 +16,7 @@ import { listChanged } from './subscriptions.ts'
 
 /** The lists that clients are told about. */
 export type List = 'tools' | 'resources' | 'prompts'
-export type Feature = Tool | Resource | ResourceTemplate | Prompt
+export type Feature = Tool | Resource | ResourceTemplate | Prompt | Skill
 
 interface State {
   readonly list: List
@@ -36,16 +37,23 @@ export const CatalogRegistry = defineActor({
   },
 })
 
-type Tables = Pick<Catalog, 'tools' | 'resources' | 'templates' | 'prompts'>
+type Tables = Pick<Catalog, 'tools' | 'resources' | 'templates' | 'prompts' | 'skills'>
 
-const listOf = { tool: 'tools', resource: 'resources', template: 'resources', prompt: 'prompts' } as const
+const listOf = {
+  tool: 'tools',
+  resource: 'resources',
+  template: 'resources',
+  prompt: 'prompts',
+  skill: 'resources',
+} as const
 
 /** Puts a feature into a table; for a catalog that nobody serves yet. */
 export function put(catalog: Catalog, feature: Feature): void {
   if (feature.kind === 'tool') catalog.tools.put(feature)
   else if (feature.kind === 'resource') catalog.resources.put(feature)
   else if (feature.kind === 'template') catalog.templates.put(feature)
-  else catalog.prompts.put(feature)
+  else if (feature.kind === 'prompt') catalog.prompts.put(feature)
+  else catalog.skills.put(feature)
 }
 
 /** Puts or replaces a feature of a live server. */
@@ -58,7 +66,7 @@ export function register(services: Services, feature: Feature): void {
 
 /** Removes a feature of a live server. */
 export function unregister(services: Services, table: keyof Tables, key: string): void {
-  const list = table === 'templates' ? 'resources' : table
+  const list = table === 'templates' || table === 'skills' ? 'resources' : table
   if (via<typeof CatalogRegistry>(services.names, list).cast('remove', { table, key }) !== false) return
   if (services.catalog[table].remove(key)) listChanged(services, list)
 }

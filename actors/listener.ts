@@ -3,7 +3,7 @@
  * shutdown it drains first: no new sessions, and what is in flight is finished or answered with an error in time.
  */
 import { ErrorCode, encodeError } from '#protocol'
-import { type ChildSpec, child, defineActor, isShutdown, type Self, via } from '#runtime'
+import { type ChildSpec, type Clock, child, defineActor, isShutdown, type Self, via } from '#runtime'
 import type { Listening, Transport } from '#transports/port'
 import { openConnection } from './connection-door.ts'
 import { routeExchange } from './http-door.ts'
@@ -21,6 +21,8 @@ interface State extends ListenerArg {
 
 /** Milliseconds beyond the drain that a listener may take to close. */
 const CLOSE_MS = 5_000
+/** Milliseconds between two looks at what is still in flight. */
+const DRAIN_LOOK_MS = 20
 /** Milliseconds that sessions are given to answer what was left after the drain. */
 const ABANDON_MS = 1_000
 
@@ -32,11 +34,11 @@ export const Listener = defineActor({
     const listening = await transport.listen({
       connection: (sink, peer) => {
         services.counters.add('connections', 1, peer.transport)
-        return openConnection(services, sink, peer, () => self.ref.cast('connectionEnded'))
+        return openConnection(services, self.system, sink, peer, () => self.ref.cast('connectionEnded'))
       },
       exchange: (exchange) => {
         try {
-          routeExchange(services, exchange)
+          routeExchange(services, self.system, exchange)
         } catch (error) {
           services.report({ type: 'stray_fault', how: 'uncaught_exception', error })
           exchange.reply(500, encodeError(null, { code: ErrorCode.InternalError, message: 'Internal error.' }))
@@ -57,25 +59,27 @@ export const Listener = defineActor({
       if (state.transport.name === 'stdio') self.stop()
     },
   },
-  terminate: async (state, reason) => {
+  terminate: async (state, reason, self) => {
     state.listening.stopAccepting()
-    if (isShutdown(reason)) await drain(state)
+    if (isShutdown(reason)) await drain(state, self.system.clock)
     await state.listening.close()
   },
 })
 
-/** Lets every session finish what it has in flight, within the drain time. */
-async function drain({ services, transport }: State): Promise<void> {
+/** Lets every session, and every request outside one, finish what it has in flight, within the drain time. */
+async function drain({ services, transport }: State, clock: Clock): Promise<void> {
   services.status.isDraining = true
   const { drainMs } = services.limits
   const ids = [...services.sessions.keys()]
+  for (const listen of services.listens) listen.cast('end')
   services.report({
     type: 'draining',
     transport: transport.name,
     sessions: ids.length,
   })
-  await Promise.all(
-    ids.map(async (id) => {
+  await Promise.all([
+    drainCalls(services, clock),
+    ...ids.map(async (id) => {
       const session = via<typeof Session>(services.sessions, id)
       try {
         await session.call('quiesce', undefined, { timeout: drainMs })
@@ -84,7 +88,15 @@ async function drain({ services, transport }: State): Promise<void> {
         await session.call('abandon', undefined, { timeout: ABANDON_MS }).catch(() => undefined)
       }
     }),
-  )
+  ])
+}
+
+/** Waits until no request of the modern era is in flight; those that take longer than the drain are answered with an error. */
+async function drainCalls({ calls, listens, limits }: Services, clock: Clock): Promise<void> {
+  const until = clock.now() + limits.drainMs
+  while (calls.size + listens.size > 0 && clock.now() < until)
+    await new Promise<void>((resolve) => clock.setTimer(resolve, DRAIN_LOOK_MS))
+  for (const call of [...calls]) call.abandon('The server is shutting down.')
 }
 
 export function listenerChild(

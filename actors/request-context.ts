@@ -1,28 +1,32 @@
-/** The context that an author's function is given: every wish becomes a message to the session of the request. */
+/** The context that an author's function is given: every wish goes to the requester. */
 import { ClientError } from '#features/client-error'
-import type { ToolContext } from '#features/context'
+import type { AskOptions, TaskInfo, ToolContext } from '#features/context'
 import {
   describeValue,
   type ElicitResult,
   encodeNotification,
+  has,
   isLogLevel,
+  isObject,
   isRequestId,
+  type JsonObject,
   type LogLevel,
   type Root,
   type SampleResult,
 } from '#protocol'
 import { CallError, type Self } from '#runtime'
 import type { RequestJob } from './request.ts'
-import type { Asked } from './session-asks.ts'
+import type { Question } from './requester.ts'
 
 /** The context of one request. Asking waits as long as the session lets it; see `Limits.askTimeoutMs`. */
 export function requestContext(job: RequestJob, self: Self<never> | Self): ToolContext {
   return new RequestContext(job, self as Self)
 }
 
-class RequestContext implements ToolContext {
+export class RequestContext implements ToolContext {
   readonly self: Self
-  readonly auth = undefined
+  readonly task: TaskInfo | undefined = undefined
+  readonly restored: unknown = undefined
   private readonly job: RequestJob
   private lastProgress = Number.NEGATIVE_INFINITY
 
@@ -39,8 +43,21 @@ class RequestContext implements ToolContext {
     return this.job.id
   }
 
-  get session(): RequestJob['info'] {
-    return this.job.info
+  get session(): RequestJob['session'] {
+    return this.job.session
+  }
+
+  get client(): RequestJob['client'] {
+    return this.job.client
+  }
+
+  get auth(): RequestJob['auth'] {
+    return this.job.auth
+  }
+
+  get meta(): JsonObject {
+    const meta = this.job.params['_meta']
+    return isObject(meta) ? meta : {}
   }
 
   get system(): Self['system'] {
@@ -48,7 +65,7 @@ class RequestContext implements ToolContext {
   }
 
   progress(done: number, total?: number, message?: string): void {
-    const token = (this.job.params['_meta'] as { readonly progressToken?: unknown } | undefined)?.progressToken
+    const token = this.meta['progressToken']
     if (!isRequestId(token) || !(done > this.lastProgress) || !Number.isFinite(done)) return
     this.lastProgress = done
     const params = {
@@ -57,54 +74,65 @@ class RequestContext implements ToolContext {
       ...(Number.isFinite(total) && { total }),
       ...(message !== undefined && { message: String(message) }),
     }
-    this.job.session.cast('notify', { id: this.job.id, method: 'notifications/progress', params })
+    this.job.requester.notify('notifications/progress', params)
   }
 
   log(level: LogLevel, data: unknown, logger?: string): void {
     if (!isLogLevel(level)) throw new TypeError(`ctx.log: there is no level ${describeValue(level)}.`)
-    this.job.session.cast('log', { id: this.job.id, level, text: logText(level, data, logger) })
+    this.job.requester.log(level, logText(level, data, logger))
   }
 
-  async sample(request: object): Promise<SampleResult> {
+  async sample(request: object, options: AskOptions = {}): Promise<SampleResult> {
     const gate = 'tools' in request || 'toolChoice' in request ? 'sampling.tools' : 'sampling'
-    return (await this.ask('sampling/createMessage', gate, request)) as SampleResult
+    const params = suitedTo(this.client, request)
+    return (await this.ask({ method: 'sampling/createMessage', gate, params, options })) as SampleResult
   }
 
-  async elicit(request: { readonly mode?: string }): Promise<ElicitResult> {
+  async elicit(request: { readonly mode?: string }, options: AskOptions = {}): Promise<ElicitResult> {
     const gate = request.mode === 'url' ? 'elicitation.url' : 'elicitation.form'
-    return (await this.ask('elicitation/create', gate, request)) as ElicitResult
+    return (await this.ask({ method: 'elicitation/create', gate, params: request, options })) as ElicitResult
   }
 
-  async roots(): Promise<readonly Root[]> {
-    const result = (await this.ask('roots/list', 'roots', undefined)) as { readonly roots?: readonly Root[] }
-    if (!Array.isArray(result.roots)) throw new Error('The client answered roots/list without an array of roots.')
-    return result.roots
+  async roots(options: AskOptions = {}): Promise<readonly Root[]> {
+    const asked = await this.ask({ method: 'roots/list', gate: 'roots', params: undefined, options })
+    const { roots } = asked as { readonly roots?: readonly Root[] }
+    if (!Array.isArray(roots)) throw new Error('The client answered roots/list without an array of roots.')
+    return roots
   }
 
   async ping(): Promise<void> {
-    await this.ask('ping', undefined, undefined)
+    await this.ask({ method: 'ping', gate: undefined, params: undefined, options: {} })
+  }
+
+  checkpoint(_state: unknown): Promise<void> {
+    return Promise.resolve()
   }
 
   closeStream(retryMs?: number): void {
-    this.job.session.cast('closeStream', { id: this.job.id, retryMs })
+    this.job.requester.closeStream(retryMs)
   }
 
-  private async ask(method: string, gate: string | undefined, params: object | undefined): Promise<unknown> {
+  private async ask(question: Question): Promise<unknown> {
     try {
-      const asked = await this.job.session.call(
-        'ask',
-        { id: this.job.id, method, gate, params },
-        { timeout: Number.POSITIVE_INFINITY },
-      )
-      const { result, error } = asked as Asked
+      const { result, error } = await this.job.requester.ask(question)
       if (error !== undefined) throw new ClientError(error)
       return result
     } catch (error) {
       if (error instanceof CallError)
-        throw new Error(`The session ended before its client answered ${method}.`, { cause: error })
+        throw new Error(`The session ended before its client answered ${question.method}.`, { cause: error })
       throw error
     }
   }
+}
+
+/**
+ * Since 2025-11-25 a client says whether it has context to include; one that has none is not asked for it.
+ * Spec: MCP 2025-11-25, schema, `includeContext`.
+ */
+function suitedTo({ protocolVersion, clientCapabilities }: RequestJob['client'], request: object): object {
+  const { includeContext, ...left } = request as { readonly includeContext?: unknown }
+  const isWanted = includeContext === 'thisServer' || includeContext === 'allServers'
+  return isWanted && protocolVersion >= '2025-11-25' && !has(clientCapabilities, 'sampling.context') ? left : request
 }
 
 /** Encoded here, where the author's data is: it is sent as it stands now, and data that is no JSON harms no session. */

@@ -1,36 +1,42 @@
 /**
  * A request process runs one request of a client: it looks up what is asked for, calls the author's function with a context,
- * casts the answer to its session, and ends. It is temporary: a crash answers this request and nobody else notices. Exit
+ * hands the answer to its requester, and ends. It is temporary: a crash answers this request and nobody else notices. Exit
  * signals end it at once, which aborts `ctx.signal` and drops what the function may still return; that is what cancelling,
  * timing out and shutting down are.
  */
-
-import type { SessionInfo } from '#features/context'
+import type { ClientInfo, Principal, SessionInfo } from '#features/context'
 import {
   callTool,
   completeArgument,
   type FeatureKind,
   getPrompt,
   listResources,
+  prepareTask,
   readResource,
   subjectOf,
 } from '#features/dispatch'
 import { attributed } from '#observability/attribution'
 import { type ErrorObject, type JsonObject, methodNotFound, type RequestId, toErrorObject } from '#protocol'
-import { type ChildSpec, child, defineActor, describeReason, type Ref, type Self } from '#runtime'
+import { type ChildSpec, child, defineActor, describeReason, type Self } from '#runtime'
 import { requestContext } from './request-context.ts'
+import type { Requester } from './requester.ts'
 import type { Services } from './services.ts'
-import type { Session } from './session.ts'
+import { answerTaskRequest, isTaskRequest } from './task-methods.ts'
 import { runInThread } from './thread-pool.ts'
 
 /** What a request is started with. */
 export interface RequestJob {
   readonly services: Services
-  readonly session: Ref<typeof Session>
-  readonly info: SessionInfo
+  readonly requester: Requester
+  readonly client: ClientInfo
+  /** Undefined outside a session. */
+  readonly session: SessionInfo | undefined
+  readonly auth: Principal | undefined
   readonly id: RequestId
   readonly method: string
   readonly params: JsonObject
+  /** The tool only prepares the task that the call will be. */
+  readonly isPrelude?: boolean
 }
 
 interface State {
@@ -51,7 +57,7 @@ export const Request = defineActor({
         const outcome = attributed(originOf(job), () => dispatch(job, self))
         if (!(outcome instanceof Promise)) return answer(state, outcome, self)
         // Whoever takes time makes itself known, to be watched and cancelled.
-        job.session.cast('started', { id: job.id, ref: self.ref })
+        job.requester.started(self.ref)
         return outcome.then(
           (result) => answer(state, result, self),
           (error) => refuse(state, toErrorObject(error), self),
@@ -63,20 +69,20 @@ export const Request = defineActor({
   },
   terminate: (state, reason) => {
     if (!state.isAnswered) {
-      state.job.session.cast('refuse', { id: state.job.id, error: toErrorObject(new Error(describeReason(reason))) })
+      state.job.requester.refuse(toErrorObject(new Error(describeReason(reason))))
     }
   },
 })
 
 function answer(state: State, result: JsonObject, self: Self<State>): void {
   state.isAnswered = true
-  state.job.session.cast('answer', { id: state.job.id, result })
+  state.job.requester.answer(result)
   self.stop()
 }
 
 function refuse(state: State, error: ErrorObject, self: Self<State>): void {
   state.isAnswered = true
-  state.job.session.cast('refuse', { id: state.job.id, error })
+  state.job.requester.refuse(error)
   self.stop()
 }
 
@@ -88,10 +94,20 @@ function dispatch(job: RequestJob, self: Self<State>): JsonObject | Promise<Json
     // Ended by a cancel or a time-out, which was told already: what follows is only its echo.
     if (!self.ref.alive) return
     services.counters.add(`${kind}_failures`, 1, name)
-    services.report({ type: 'feature_failed', kind, name, session: job.info.id, request: job.id, how: 'thrown', error })
+    services.report({
+      type: 'feature_failed',
+      kind,
+      name,
+      session: job.session?.id,
+      request: job.id,
+      how: 'thrown',
+      error,
+    })
   }
+  if (isTaskRequest(job)) return answerTaskRequest(job, self.ref)
   switch (method) {
     case 'tools/call':
+      if (job.isPrelude === true) return prepareTask(catalog, params, ctx, failed)
       return callTool(catalog, params, ctx, failed, (tool, args) => runInThread(services.names, tool, args, ctx))
     case 'resources/read':
       return readResource(catalog, params, ctx, failed)
@@ -108,16 +124,16 @@ function dispatch(job: RequestJob, self: Self<State>): JsonObject | Promise<Json
 
 /** Whose code runs, so that a fault which strays from it finds its way back. */
 function originOf(job: RequestJob): Parameters<typeof attributed>[0] {
-  const { services, info, id } = job
+  const { services, session, id } = job
   const { kind, name } = subjectOf(job.method, job.params)
   return {
     kind,
     name,
-    sessionId: info.id,
+    sessionId: session?.id,
     requestId: id,
     strayed: (error, how) => {
       services.counters.add(`${kind}_stray_faults`, 1, name)
-      services.report({ type: 'feature_failed', kind, name, session: info.id, request: id, how, error })
+      services.report({ type: 'feature_failed', kind, name, session: session?.id, request: id, how, error })
     },
   }
 }

@@ -2,13 +2,19 @@
  * What every process of a server is handed: the tables it may read, the names it may write to, the limits it must keep. One
  * record per application, made when the tree starts; nothing in it is global.
  */
+
+import type { Authenticator } from '#auth/authenticator'
+import type { Sealer } from '#auth/sealed-state'
 import type { Catalog } from '#features/catalog'
 import type { Report } from '#observability/report'
-import type { Implementation, Revision, ServerCapabilities } from '#protocol'
+import type { CacheHints, Implementation, Revision, ServerCapabilities } from '#protocol'
 import type { NameTable, Ref } from '#runtime'
-import type { EventStore, SessionStore } from '#storage/port'
+import type { EventStore, RecordStore, SessionStore, Store } from '#storage/port'
 import type { Counters } from '#structures/counters'
 import type { Sink } from '#transports/port'
+import type { Listen } from './listen.ts'
+import type { ModernCall } from './modern-call.ts'
+import type { TaskLimits } from './task-record.ts'
 
 export interface Limits {
   /** Sessions that may be open at once. */
@@ -17,6 +23,8 @@ export interface Limits {
   readonly sessionIdleMs: number
   /** Requests of one session that may be in flight at once. */
   readonly requestsMax: number
+  /** Requests of the modern era that may be in flight in all. */
+  readonly callsMax: number
   /** Items on one page of a list. */
   readonly pageSize: number
   /** Milliseconds that prompts, resources and completions may take; a tool has its own `timeout`. */
@@ -25,6 +33,10 @@ export interface Limits {
   readonly askTimeoutMs: number
   /** Milliseconds that requests in flight are given when the server stops. */
   readonly drainMs: number
+  /** Milliseconds within which a resource, or a list, is announced as changed once; 0 for every change by itself. */
+  readonly coalesceMs: number
+  /** What differs from the defaults of `taskLimits`. */
+  readonly tasks?: Partial<TaskLimits>
 }
 
 export interface OpenSession {
@@ -51,8 +63,22 @@ export interface Services {
   readonly sessions: NameTable
   /** The open sessions by the supervisor of each; written by the session manager, kept over its restarts. */
   readonly open: Map<Ref, OpenSession>
+  /** Everything that is kept, and three parts of it. */
+  readonly store: Store
   readonly records: SessionStore
   readonly events: EventStore
+  /** Answers that could be used once only and were, until they would have expired anyway. */
+  readonly spent: RecordStore<{ readonly id: string; readonly expiresAt: number }>
+  /** What is made when it is first needed. */
+  readonly kept: { sealer: Sealer | undefined }
+  /** Finds who calls; undefined where anybody may. */
+  readonly auth: Authenticator | undefined
+  /** How long clients of the modern era may keep lists. */
+  readonly cache: CacheHints
+  /** Requests of the modern era in flight. */
+  readonly calls: Set<ModernCall>
+  /** Open subscriptions of the modern era. */
+  readonly listens: Set<Ref<typeof Listen>>
   readonly counters: Counters
   readonly report: Report
   /** How the application stands: listeners write `isDraining`, whoever started it `isOver`. */

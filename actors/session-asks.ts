@@ -1,41 +1,34 @@
 /**
- * What a session has asked its client and not heard of yet: sampling, elicitation, roots, pings. Each question has an id, a
- * process that waits for the answer, and a time-out; it belongs to a request, and goes with it.
+ * What a session has asked its client and not heard of yet: sampling, elicitation, roots, pings. Each question is a process of
+ * its own that checks and waits; this is the book of them. A question belongs to a request, and goes with it.
  */
-
-import type { ClientCapabilities, JsonObject, Revision } from '#protocol'
 import {
-  clientResultFault,
+  type ClientCapabilities,
   ErrorCode,
-  type ErrorObject,
   encodeNotification,
-  encodeRequest,
   has,
   isInRevision,
   methodRow,
   type RequestId,
-  toErrorObject,
+  type Revision,
 } from '#protocol'
-import type { From, Self, Timer } from '#runtime'
-
-/** The answer to a question: a result or an error, never both. */
-export interface Asked {
-  readonly result?: JsonObject
-  readonly error?: ErrorObject
-}
+import type { From, Ref, Self } from '#runtime'
+import type { Asked } from './requester.ts'
 
 interface Ask {
-  readonly from: From
+  readonly id: number
   readonly method: string
   readonly requestId: RequestId
-  readonly timer: Timer
+  readonly from: From
+  /** Whether the client has been sent it. */
+  isSent: boolean
+  /** The question's process and its monitor, once it has started. */
+  ref: Ref | null
+  monitor: number
 }
 
-/** The message that a question's time-out sends to its session. */
-export interface AskTimeout {
-  readonly type: 'ask_timeout'
-  readonly askId: number
-}
+/** Questions of one session that may be open at once. */
+const QUESTIONS_MAX = 256
 
 /** Parts of a method that came after it; an older revision would leave them out and change the question. */
 const gatesSince: ReadonlyMap<string | undefined, string> = new Map([
@@ -52,66 +45,27 @@ export class SessionAsks {
     this.nextId = firstId
   }
 
-  get size(): number {
-    return this.open.size
+  /** Notes a question of a request and returns its id. */
+  begin(requestId: RequestId, method: string, from: From): number {
+    const id = this.nextId++
+    this.open.set(id, { id, method, requestId, from, isSent: false, ref: null, monitor: 0 })
+    return id
   }
 
-  /**
-   * Notes a question and returns its text, or answers it at once with an error: the client has not announced what it takes,
-   * or its revision has no words for it.
-   */
-  ask(
-    question: {
-      readonly requestId: RequestId
-      readonly method: string
-      readonly gate: string | undefined
-      readonly params: object | undefined
-    },
-    client: { readonly capabilities: ClientCapabilities; readonly revision: Revision },
-    from: From,
-    self: Self,
-    timeoutMs: number,
-  ): string | undefined {
-    const { method, gate } = question
-    const row = methodRow(method)
-    const { version } = client.revision
-    const isKnown = row !== undefined && isInRevision(row, version) && version >= (gatesSince.get(gate) ?? '')
-    if (!isKnown || (gate !== undefined && !has(client.capabilities, gate))) {
-      const lack = isKnown ? `announced no ${gate}` : `speaks ${version}, which has no ${gate ?? method}`
-      from.reply({
-        error: { code: ErrorCode.MethodNotFound, message: `The client cannot be asked for ${method}: it ${lack}.` },
-      })
-      return undefined
-    }
-    const id = this.nextId
-    let text: string
-    try {
-      // What an author passes is checked by the method table before it leaves.
-      const params =
-        question.params === undefined ? undefined : client.revision.encodeParams(method, question.params as JsonObject)
-      const fault = row.check(params)
-      if (fault !== undefined) throw new TypeError(`${method}: ${fault}`)
-      text = encodeRequest(id, method, params)
-    } catch (error) {
-      from.reply({ error: toErrorObject(error) })
-      return undefined
-    }
-    this.nextId++
-    const timeout: AskTimeout = { type: 'ask_timeout', askId: id }
-    this.open.set(id, { from, method, requestId: question.requestId, timer: self.sendAfter(timeoutMs, timeout) })
-    return text
+  get(id: RequestId | null): Ask | undefined {
+    return typeof id === 'number' ? this.open.get(id) : undefined
   }
 
-  /** The client answered. Returns the request that had asked, or undefined for an answer that nobody waits for. */
-  settle(id: RequestId | null, answer: Asked, self: Self): RequestId | undefined {
-    const ask = typeof id === 'number' ? this.open.get(id) : undefined
-    if (ask === undefined) return undefined
-    this.open.delete(id as number)
-    self.cancelTimer(ask.timer)
-    const fault = answer.result === undefined ? undefined : clientResultFault(ask.method, answer.result)
-    const message = `The client answered ${ask.method} with a result that breaks the protocol: ${fault}.`
-    ask.from.reply(fault === undefined ? answer : { error: { code: ErrorCode.InternalError, message } })
-    return ask.requestId
+  /** Why no more questions can be asked now. */
+  get excess(): string | undefined {
+    return this.open.size < QUESTIONS_MAX
+      ? undefined
+      : `This session has ${QUESTIONS_MAX} open questions, which is the limit. Wait for an answer.`
+  }
+
+  ofProcess(monitor: number): Ask | undefined {
+    for (const ask of this.open.values()) if (ask.monitor === monitor) return ask
+    return undefined
   }
 
   /** Whether a request waits for its client. */
@@ -120,26 +74,47 @@ export class SessionAsks {
     return false
   }
 
-  /** A question's time is up: its asker gets an error, and the returned text tells the client. */
-  timeOut(id: number, timeoutMs: number, self: Self): { text: string; requestId: RequestId } | undefined {
-    const error = { code: ErrorCode.InternalError, message: `The client did not answer within ${timeoutMs} ms.` }
-    const requestId = this.settle(id, { error }, self)
-    return requestId === undefined ? undefined : { text: cancelled(id, 'timed out'), requestId }
+  /** A question is over: whoever asked is given `asked`. Returns the question, or undefined when it was over before. */
+  settle(id: number, asked: Asked, self: Pick<Self, 'demonitor'>): Ask | undefined {
+    const ask = this.open.get(id)
+    if (ask === undefined) return undefined
+    this.open.delete(id)
+    if (ask.monitor !== 0) self.demonitor(ask.monitor)
+    ask.from.reply(asked)
+    return ask
   }
 
   /** The request is over: what it had asked is taken back. Returns what to tell the client. */
-  dropOf(requestId: RequestId, self: Self): string[] {
+  dropOf(requestId: RequestId, self: Pick<Self, 'demonitor'>): string[] {
     const texts: string[] = []
-    for (const [id, ask] of this.open) {
+    for (const ask of this.open.values()) {
       if (ask.requestId !== requestId) continue
-      this.open.delete(id)
-      self.cancelTimer(ask.timer)
-      texts.push(cancelled(id, 'the request is over'))
+      this.open.delete(ask.id)
+      if (ask.monitor !== 0) self.demonitor(ask.monitor)
+      ask.ref?.exit({ shutdown: 'withdrawn' })
+      if (ask.isSent) texts.push(withdrawal(ask.id, 'the request is over'))
     }
     return texts
   }
 }
 
-function cancelled(requestId: number, reason: string): string {
+/** Why this client cannot be asked: it has not announced what it takes, or its revision has no words for it. */
+export function lackOf(
+  client: { readonly capabilities: ClientCapabilities; readonly revision: Revision },
+  method: string,
+  gate: string | undefined,
+): Asked | undefined {
+  const row = methodRow(method)
+  const { version } = client.revision
+  const isKnown = row !== undefined && isInRevision(row, version) && version >= (gatesSince.get(gate) ?? '')
+  if (isKnown && (gate === undefined || has(client.capabilities, gate))) return undefined
+  const lack = isKnown ? `announced no ${gate}` : `speaks ${version}, which has no ${gate ?? method}`
+  return {
+    error: { code: ErrorCode.MethodNotFound, message: `The client cannot be asked for ${method}: it ${lack}.` },
+  }
+}
+
+/** Tells a client that its answer is not wanted any more. */
+export function withdrawal(requestId: number, reason: string): string {
   return encodeNotification('notifications/cancelled', { requestId, reason })
 }

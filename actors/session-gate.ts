@@ -19,11 +19,15 @@ export interface Gate {
   readonly phase: Phase
   readonly revision: Revision
   readonly offered: ServerCapabilities
-  readonly isDraining: boolean
 }
 
 /** The method's row, or why the request is refused. */
-export function admit(gate: Gate, method: string, params: Parameters<MethodRow['check']>[0]): MethodRow | ErrorObject {
+export function admit(
+  gate: Gate,
+  method: string,
+  params: Parameters<MethodRow['check']>[0],
+  isDraining: boolean,
+): MethodRow | ErrorObject {
   const row = methodRow(method)
   const isFirst = gate.phase === 'awaiting_initialize'
   if (
@@ -49,7 +53,7 @@ export function admit(gate: Gate, method: string, params: Parameters<MethodRow['
       message: `Method not found: ${method} (this server did not announce ${row.serverGate})`,
     }
   }
-  if (gate.isDraining && method !== 'ping') {
+  if (isDraining && method !== 'ping') {
     return { code: ErrorCode.InternalError, message: 'The server is shutting down and takes no new requests.' }
   }
   const fault = row.check(params)

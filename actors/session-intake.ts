@@ -2,11 +2,11 @@
  * What a client sends, taken apart: requests through the gate and on to a table or a process, notifications, and the answers to
  * what it was asked.
  */
+import type { Principal } from '#features/context'
 import { firstPhase } from '#lifecycles'
 import {
   ErrorCode,
   encodeError,
-  type Implementation,
   isRequestId,
   type JsonObject,
   type LogLevel,
@@ -16,56 +16,74 @@ import {
   ProtocolError,
   type RequestId,
   type RequestMessage,
-  readClientCapabilities,
   toErrorObject,
 } from '#protocol'
-import type { Ref, Self } from '#runtime'
+import type { Self } from '#runtime'
 import type { Sink } from '#transports/port'
-import type { Session } from './session.ts'
+import { offeredBy, profileOf } from './client-profile.ts'
+import { answerFromTables, needsProcess } from './list-answers.ts'
 import { admit, isRefusal } from './session-gate.ts'
-import { asked, reply, settled, startRequest, take } from './session-requests.ts'
-import { advance, hasListingTemplate, remember, type State } from './session-state.ts'
+import { reply, settled, startRequest, take } from './session-requests.ts'
+import { advance, noUris, remember, type State, sessionIdOf } from './session-state.ts'
 import type { ReplyStream } from './session-streams.ts'
 import { subscribe, unsubscribe } from './subscriptions.ts'
 
-/** Requests that run an author's code, each in a process of its own. The rest is answered from tables. */
-const methodsWithProcess = new Set(['tools/call', 'resources/read', 'prompts/get', 'completion/complete'])
+/** Requests whose answer promises what the session's record then says. */
+const bindingMethods = new Set(['initialize', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe'])
 
-export function receiveOne(state: State, message: Message, stream: ReplyStream, self: Self<State>): void {
+export function receiveOne(
+  state: State,
+  message: Message,
+  stream: ReplyStream,
+  auth: Principal | undefined,
+  self: Self<State>,
+): void {
   switch (message.kind) {
     case 'request':
-      return receiveRequest(state, message, stream, self)
+      return receiveRequest(state, message, stream, auth, self)
     case 'notification':
       return receiveNotification(state, message, self)
     case 'response':
-      return asked(state, state.asks.settle(message.id, { result: message.result }, self as Self), undefined, self)
+      return void state.asks?.get(message.id)?.ref?.cast('answered', { result: message.result })
     case 'error':
-      return asked(state, state.asks.settle(message.id, { error: message.error }, self as Self), undefined, self)
+      return void state.asks?.get(message.id)?.ref?.cast('answered', { error: message.error })
     case 'invalid':
       return state.streams.answer(stream, encodeError(message.id, message.error))
   }
 }
 
 /** Spec: MCP 2025-03-26, basic, batching: the only revision that has it. */
-export function receiveBatch(state: State, messages: readonly Message[], sink: Sink, self: Self<State>): void {
+export function receiveBatch(
+  state: State,
+  messages: readonly Message[],
+  sink: Sink,
+  auth: Principal | undefined,
+  self: Self<State>,
+): void {
   if (!state.revision.allowsBatches || state.phase === firstPhase) {
     const why = state.phase === firstPhase ? 'before initialize' : `under revision ${state.revision.version}`
     const error = {
       code: ErrorCode.InvalidRequest,
       message: `Batches are not allowed ${why}. Send each message by itself.`,
     }
-    return state.streams.answer(state.streams.forRequests(sink, 1, false), encodeError(null, error))
+    return state.streams.answer(state.streams.forRequests(sink, messages, 1, false), encodeError(null, error))
   }
   const answers = messages.filter((message) => message.kind === 'request' || message.kind === 'invalid').length
-  const stream = state.streams.forRequests(sink, answers, true)
-  for (const message of messages) receiveOne(state, message, stream, self)
+  const stream = state.streams.forRequests(sink, messages, answers, true)
+  for (const message of messages) receiveOne(state, message, stream, auth, self)
 }
 
-function receiveRequest(state: State, message: RequestMessage, stream: ReplyStream, self: Self<State>): void {
+function receiveRequest(
+  state: State,
+  message: RequestMessage,
+  stream: ReplyStream,
+  auth: Principal | undefined,
+  self: Self<State>,
+): void {
   const { id, method } = message
   const params = message.params ?? {}
   const { counters } = state.arg.services
-  const admitted = admit(state, method, message.params)
+  const admitted = admit(state, method, message.params, state.arg.services.status.isDraining)
   if (isRefusal(admitted)) {
     state.streams.answer(stream, encodeError(id, admitted))
     // A session that could not be initialized over HTTP serves nobody.
@@ -81,11 +99,11 @@ function receiveRequest(state: State, message: RequestMessage, stream: ReplyStre
     return state.streams.answer(stream, encodeError(id, error))
   }
   if (method !== 'initialize' && method !== 'ping') advance(state, 'request')
-  if (methodsWithProcess.has(method) || (method === 'resources/list' && hasListingTemplate(state))) {
-    return startRequest(state, id, method, params, stream, self)
+  if (needsProcess(state.arg.services.catalog, method) || method.startsWith('tasks/')) {
+    return startRequest(state, id, method, params, stream, auth, self)
   }
   try {
-    reply(state, stream, id, method, answerHere(state, method, params, self))
+    reply(state, stream, id, method, answerHere(state, method, params, self), bindingMethods.has(method))
   } catch (error) {
     state.streams.answer(stream, encodeError(id, toErrorObject(error)))
   }
@@ -94,34 +112,25 @@ function receiveRequest(state: State, message: RequestMessage, stream: ReplyStre
 /** The results that need no process: tables and the session's own state. */
 function answerHere(state: State, method: string, params: JsonObject, self: Self<State>): JsonObject {
   const { services } = state.arg
-  const { pageSize } = services.limits
   switch (method) {
     case 'initialize':
-      return initialize(state, params)
-    case 'tools/list':
-      return services.catalog.listTools(params['cursor'], pageSize)
-    case 'resources/list':
-      return services.catalog.listResources(params['cursor'], pageSize)
-    case 'resources/templates/list':
-      return services.catalog.listTemplates(params['cursor'], pageSize)
-    case 'prompts/list':
-      return services.catalog.listPrompts(params['cursor'], pageSize)
+      return initialize(state, params, self)
     case 'logging/setLevel':
       state.logLevel = params['level'] as LogLevel
-      remember(state)
+      remember(state, self)
       return {}
     case 'resources/subscribe':
       return subscribeTo(state, params['uri'] as string, self)
     case 'resources/unsubscribe':
       if (state.subscriptions.delete(params['uri'] as string)) {
-        unsubscribe(services, self.ref as Ref<typeof Session>, params['uri'] as string)
-        remember(state)
+        unsubscribe(services, self.ref, params['uri'] as string, sessionIdOf(state))
+        remember(state, self)
       }
       return {}
     case 'ping':
       return {}
     default:
-      throw new ProtocolError(ErrorCode.MethodNotFound, `Method not found: ${method}`)
+      return answerFromTables(services, method, params)
   }
 }
 
@@ -138,21 +147,23 @@ function subscribeTo(state: State, uri: string, self: Self<State>): JsonObject {
       `This session has ${SUBSCRIPTIONS_MAX} subscriptions, which is the limit. Unsubscribe first.`,
     )
   }
+  if (state.subscriptions === noUris) state.subscriptions = new Set()
   state.subscriptions.add(uri)
-  subscribe(services, self.ref as Ref<typeof Session>, uri)
-  remember(state)
+  subscribe(services, self.ref, uri, sessionIdOf(state))
+  remember(state, self)
   return {}
 }
 
-function initialize(state: State, params: JsonObject): JsonObject {
+function initialize(state: State, params: JsonObject, self: Self<State>): JsonObject {
   const { services, id, transport } = state.arg
   advance(state, 'initialize')
   state.revision = negotiate(params['protocolVersion'], services.revisions)
-  state.client = params['clientInfo'] as Implementation
-  state.sentCapabilities = params['capabilities'] as JsonObject
-  state.capabilities = readClientCapabilities(state.sentCapabilities)
-  state.offered = services.capabilities()
-  remember(state)
+  Object.assign(state, profileOf(services, params['clientInfo'] as JsonObject, params['capabilities'] as JsonObject))
+  state.offered = offeredBy(services)
+  if (!remember(state, self)) {
+    self.stop()
+    throw new ProtocolError(ErrorCode.InternalError, 'The server keeps as many sessions as it may. Try again later.')
+  }
   const protocolVersion = state.revision.version
   services.report({
     type: 'session_opened',
@@ -171,7 +182,7 @@ function initialize(state: State, params: JsonObject): JsonObject {
 
 function receiveNotification(state: State, message: NotificationMessage, self: Self<State>): void {
   if (message.method === 'notifications/initialized') {
-    if (advance(state, 'initialized')) remember(state)
+    if (advance(state, 'initialized')) remember(state, self)
   } else if (message.method === 'notifications/cancelled') {
     const id = message.params?.['requestId']
     if (isRequestId(id)) cancel(state, id, self)

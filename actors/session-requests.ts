@@ -2,6 +2,7 @@
  * The requests of a session that run an author's code: started, watched, timed, and answered exactly once, whatever becomes of
  * their processes.
  */
+import type { Principal } from '#features/context'
 import { subjectOf } from '#features/dispatch'
 import { errorResult } from '#features/tool-result'
 import {
@@ -13,10 +14,12 @@ import {
   type RequestId,
   toErrorObject,
 } from '#protocol'
-import { describeReason, type ExitReason, type Ref, type Self, via } from '#runtime'
+import { describeReason, type ExitReason, type Ref, type Self, SupervisorError } from '#runtime'
+import { onceDurable } from './durable.ts'
 import type { RequestJob } from './request.ts'
+import { sessionRequester } from './requester.ts'
 import type { Session } from './session.ts'
-import { type InFlight, infoOf, type State } from './session-state.ts'
+import { type InFlight, infoOf, noRequests, type State } from './session-state.ts'
 import type { ReplyStream } from './session-streams.ts'
 
 /** Milliseconds after which an answer over HTTP that is still awaited becomes a stream that can be resumed. */
@@ -28,18 +31,21 @@ export function startRequest(
   method: string,
   params: JsonObject,
   stream: ReplyStream,
+  auth: Principal | undefined,
   self: Self<State>,
 ): void {
-  const { services, names } = state.arg
+  const { services } = state.arg
   const { limits } = services
   if (state.inFlight.size >= limits.requestsMax) {
     const message = `This session has ${state.inFlight.size} requests in flight, which is the limit. Wait for an answer.`
     return state.streams.answer(stream, encodeError(id, { code: ErrorCode.InternalError, message }))
   }
   const { name } = subjectOf(method, params)
-  const timeoutMs =
-    (method === 'tools/call' ? services.catalog.tools.get(name)?.timeoutMs : undefined) ?? limits.requestTimeoutMs
+  const ownMs = method === 'tools/call' ? services.catalog.tools.get(name)?.timeoutMs : undefined
+  // A task has a time of its own, and who waits for it waits as long.
+  const timeoutMs = method === 'tasks/result' ? Number.POSITIVE_INFINITY : (ownMs ?? limits.requestTimeoutMs)
   const timer = self.sendAfter(timeoutMs, { type: 'timeout', id })
+  if (state.inFlight === noRequests) state.inFlight = new Map()
   state.inFlight.set(id, {
     id,
     method,
@@ -51,21 +57,55 @@ export function startRequest(
     ref: null,
     monitor: 0,
   })
+  const info = infoOf(state)
   const job: RequestJob = {
     services,
-    session: self.ref as Ref<typeof Session>,
-    info: infoOf(state),
+    requester: sessionRequester(self.ref as Ref<typeof Session>, id),
+    client: info,
+    session: info,
+    auth,
     id,
     method,
     params,
   }
-  if (via(names, 'requests').cast('startChild', job) === false) {
-    take(state, id, self)
-    state.streams.answer(
-      stream,
-      encodeError(id, { code: ErrorCode.InternalError, message: 'The session cannot start a request now.' }),
-    )
+  if (state.requests !== null) begin(state, job, self)
+  else if (state.waiting !== null) state.waiting.push(job)
+  else {
+    state.waiting = [job]
+    prepare(state, self)
   }
+}
+
+function begin(state: State, job: RequestJob, self: Self<State>): void {
+  if (state.requests === null || state.requests.cast('startChild', job) === false) unstartable(state, job.id, self)
+}
+
+/** Has the supervisor of this session's requests started: a session that never asks for anything does without. */
+function prepare(state: State, self: Self<State>): void {
+  const { tree, requests } = state.arg.debts
+  const { ref } = self
+  const note = (supervisor: unknown): void => void ref.send({ type: 'requests', ref: supervisor })
+  if (tree === undefined || requests === undefined) return note(undefined)
+  tree.call('startChild', requests, { timeout: Number.POSITIVE_INFINITY }).then(note, (error: unknown) =>
+    // An earlier incarnation had it started.
+    note(error instanceof SupervisorError && error.code === 'already_started' ? error.detail : undefined),
+  )
+}
+
+/** The supervisor of this session's requests is there, or undefined when it cannot be. */
+export function prepared(state: State, supervisor: Ref | undefined, self: Self<State>): void {
+  state.requests = supervisor ?? null
+  const waiting = state.waiting ?? []
+  state.waiting = null
+  for (const job of waiting) if (state.inFlight.has(job.id)) begin(state, job, self)
+}
+
+function unstartable(state: State, id: RequestId, self: Self<State>): void {
+  const entry = take(state, id, self)
+  if (entry === undefined) return
+  const error = { code: ErrorCode.InternalError, message: 'The session cannot start a request now. Send it again.' }
+  state.streams.answer(entry.stream, encodeError(id, error))
+  settled(state, self)
 }
 
 /** Takes a request out of flight: its timer, its monitor and its questions go. */
@@ -75,8 +115,7 @@ export function take(state: State, id: RequestId, self: Self<State>): InFlight |
   state.inFlight.delete(id)
   self.cancelTimer(entry.timer)
   if (entry.monitor !== 0) self.demonitor(entry.monitor)
-  if (state.asks.size > 0)
-    for (const text of state.asks.dropOf(id, self as Self)) state.streams.send(entry.stream, text)
+  if (state.asks !== null) for (const text of state.asks.dropOf(id, self)) state.streams.send(entry.stream, text)
   state.lastActiveAt = self.now()
   return entry
 }
@@ -84,7 +123,8 @@ export function take(state: State, id: RequestId, self: Self<State>): InFlight |
 /** A request left: whoever waits for quiet is told. */
 export function settled(state: State, self: Self<State>): void {
   if (state.inFlight.size > 0) return
-  for (const from of state.quiescent.splice(0)) from.reply(true)
+  // What was answered must have left before the listeners close.
+  for (const from of state.quiescent?.splice(0) ?? []) onceDurable(state.arg.services.records, () => from.reply(true))
   if (state.isLeaving) self.stop()
 }
 
@@ -139,27 +179,13 @@ export function abandonAll(state: State, self: Self<State>, why: string): void {
 
 /** Answers what is in flight on behalf of an incarnation that has ended, and closes its streams. */
 export function settleAll(state: State, why: string): void {
+  if (state.idleTimer !== undefined) state.arg.system.timers.cancel(state.idleTimer)
   for (const { id, stream, ref } of state.inFlight.values()) {
     ref?.exit({ shutdown: 'abandoned' })
     state.streams.answer(stream, encodeError(id, { code: ErrorCode.InternalError, message: why }))
   }
-  state.inFlight.clear()
+  if (state.inFlight !== noRequests) state.inFlight.clear()
   state.streams.endAll()
-}
-
-/** A question of a request was answered or is over; with the last one the request's own time runs again. */
-export function asked(
-  state: State,
-  requestId: RequestId | undefined,
-  tell: string | undefined,
-  self: Self<State>,
-): void {
-  const entry = requestId === undefined ? undefined : state.inFlight.get(requestId)
-  if (entry === undefined) return
-  if (tell !== undefined) state.streams.send(entry.stream, tell)
-  if (state.asks.isAsking(entry.id)) return
-  self.cancelTimer(entry.timer)
-  entry.timer = self.sendAfter(entry.timeoutMs, { type: 'timeout', id: entry.id })
 }
 
 /** An error as text, whatever an author put into it. */
@@ -172,14 +198,22 @@ export function errorText(id: RequestId, error: ErrorObject): string {
   }
 }
 
-export function reply(state: State, stream: ReplyStream, id: RequestId, method: string, result: JsonObject): void {
+/** Answers with a result; `isBinding` when it promises what is written in the session's record. */
+export function reply(
+  state: State,
+  stream: ReplyStream,
+  id: RequestId,
+  method: string,
+  result: JsonObject,
+  isBinding = false,
+): void {
   let text: string
   try {
     text = encodeResult(id, state.revision.encodeResult(method, result))
   } catch (error) {
     text = encodeError(id, toErrorObject(error))
   }
-  state.streams.answer(stream, text)
+  state.streams.answer(stream, text, isBinding)
 }
 
 /** Looks, while requests are in flight, for answers that have become long in coming. */

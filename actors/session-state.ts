@@ -6,45 +6,73 @@ import type { SessionInfo } from '#features/context'
 import { nextPhase, type Phase } from '#lifecycles'
 import {
   type ClientCapabilities,
+  ErrorCode,
+  encodeBatch,
+  encodeError,
   type Implementation,
   type JsonObject,
   type LogLevel,
   latestRevision,
   type RequestId,
   type Revision,
-  readClientCapabilities,
   revisionOf,
   type ServerCapabilities,
 } from '#protocol'
-import type { From, NameTable, Ref, Self, Timer } from '#runtime'
+import type { ChildSpec, From, Ref, Self, System, Timer } from '#runtime'
+import type { SessionRecord } from '#storage/port'
 import type { Sink } from '#transports/port'
-import type { Request } from './request.ts'
+import { profileOf } from './client-profile.ts'
+import type { Request, RequestJob } from './request.ts'
 import type { Services } from './services.ts'
-import type { Session } from './session.ts'
 import type { SessionAsks } from './session-asks.ts'
 import type { ReplyStream, SessionStreams } from './session-streams.ts'
-import { subscribe } from './subscriptions.ts'
+import { awaitElicitation, subscribe } from './subscriptions.ts'
 
 /** What a session is started with. */
 export interface SessionArg {
   readonly services: Services
+  readonly system: System
   readonly id: string
   readonly transport: string
   /** The sink of a connection; null over HTTP, where every exchange brings its own. */
   readonly connection: Sink | null
-  /** Names of this session's own subtree: 'requests'. */
-  readonly names: NameTable
+  /** Whom it is bound to: nobody else may use it. Undefined without authorization. */
+  readonly principal: string | undefined
   readonly debts: Debts
 }
 
 /**
- * What an incarnation of a session owes its client, kept beside it: a process that is killed has no last words, so the next
- * incarnation, or the session manager when there is none, answers in its place.
+ * What is kept beside a session, over its incarnations. Above all what it owes its client: a process that is killed has no last
+ * words, so the next incarnation, or the session manager when there is none, answers in its place.
  */
-export interface Debts {
-  settle: ((why: string) => void) | undefined
+export class Debts {
   /** The client has left its connection: what is in flight may end, then so does the session. */
-  hasLeft: boolean
+  hasLeft = false
+  /** The client has ended the session. */
+  isOver = false
+  /** The record of a session that ends with its connection: nothing to be kept for longer. */
+  record: SessionRecord | undefined
+  /** The supervisor of the session's subtree, from when the session is open. */
+  tree: Ref | undefined
+  /** The supervisor of the session's requests, which is started with the first of them. */
+  requests: ChildSpec | undefined
+  private debtor: State | undefined
+
+  owe(state: State): void {
+    this.debtor = state
+  }
+
+  /** The last incarnation left in order. */
+  clear(): void {
+    this.debtor = undefined
+  }
+
+  /** Answers in place of an incarnation that has ended. */
+  settle(why: string): void {
+    const state = this.debtor
+    this.debtor = undefined
+    state?.leave(state, why)
+  }
 }
 
 export interface InFlight {
@@ -70,16 +98,27 @@ export interface State {
   sentCapabilities: JsonObject
   offered: ServerCapabilities
   logLevel: LogLevel | undefined
-  readonly subscriptions: Set<string>
+  /** Made when they are first needed, as most sessions never do; shared and empty until then. */
+  subscriptions: Set<string>
+  elicitations: Set<string>
+  inFlight: Map<RequestId, InFlight>
+  asks: SessionAsks | null
   readonly streams: SessionStreams
-  readonly asks: SessionAsks
-  readonly inFlight: Map<RequestId, InFlight>
+  /** The supervisor of its requests: null until the first of them, and while it is being started. */
+  requests: Ref | null
+  /** Requests that wait for it. */
+  waiting: RequestJob[] | null
+  /** Its own, not the process's: what few bytes an idle session holds are counted. Cancelled by whoever ends it. */
+  idleTimer: Timer | undefined
+  /** Answers what is in flight and closes the streams, when the incarnation can no longer do so. */
+  readonly leave: (state: State, why: string) => void
   lastActiveAt: number
-  isDraining: boolean
+  /** When the record was last written; for what is kept coarsely. */
+  rememberedAt: number
   /** The client's connection is gone: what is in flight may end, then so does the session. */
   isLeaving: boolean
   isSweeping: boolean
-  quiescent: From[]
+  quiescent: From[] | null
 }
 
 /** Moves the lifecycle on; false when the event means nothing in this phase. */
@@ -99,36 +138,77 @@ export function infoOf(state: State): SessionInfo {
   }
 }
 
-export function hasListingTemplate(state: State): boolean {
-  for (const template of state.arg.services.catalog.templates.values()) if (template.list !== undefined) return true
-  return false
-}
+/** Stand for what a session does not have; nobody adds to them. */
+export const noUris: Set<string> = new Set()
+export const noRequests: Map<RequestId, InFlight> = new Map()
+const nothing: readonly string[] = []
 
-/** Writes down what the next incarnation needs. */
-export function remember(state: State): void {
-  state.arg.services.records.put({
-    id: state.arg.id,
+/** Writes down what the next incarnation needs. False when the store has no room for one more session. */
+export function remember(state: State, self: Pick<Self, 'system' | 'now'>): boolean {
+  const { services, id, connection, debts, principal } = state.arg
+  // What is over stays forgotten, whatever is still answered.
+  if (debts.isOver) return true
+  const { subscriptions, elicitations, streams } = state
+  const { openStreams, deliveredId } = streams
+  const record: SessionRecord = {
+    id,
     protocolVersion: state.revision.version,
     clientInfo: state.client as unknown as JsonObject,
     clientCapabilities: state.sentCapabilities,
     logLevel: state.logLevel,
-    subscriptions: [...state.subscriptions],
+    subscriptions: subscriptions.size === 0 ? nothing : [...subscriptions],
     initialized: state.phase === 'operating',
-  })
+    lastActiveAt: self.system.clock.wallNow(),
+    ...(principal !== undefined && { principal }),
+    ...(openStreams.length > 0 && { streams: openStreams }),
+    ...(deliveredId !== undefined && { deliveredId }),
+    ...(elicitations.size > 0 && { elicitations: [...elicitations] }),
+  }
+  state.rememberedAt = self.now()
+  if (connection === null) return services.records.put(record)
+  debts.record = record
+  return true
 }
 
-/** Takes up what an earlier incarnation wrote down. */
+/** Takes up what an earlier incarnation, or an earlier run of the server, wrote down. */
 export function restore(state: State, self: Self<State>): void {
-  const record = state.arg.services.records.get(state.arg.id)
+  const { services, id, connection, debts } = state.arg
+  const record = connection === null ? services.records.get(id) : debts.record
   if (record === undefined) return
   state.phase = record.initialized ? 'operating' : 'awaiting_initialized'
   state.revision = revisionOf(record.protocolVersion) ?? latestRevision
-  state.client = record.clientInfo as unknown as Implementation
-  state.sentCapabilities = record.clientCapabilities
-  state.capabilities = readClientCapabilities(record.clientCapabilities)
+  Object.assign(state, profileOf(services, record.clientInfo, record.clientCapabilities))
   state.logLevel = record.logLevel as LogLevel | undefined
-  for (const uri of record.subscriptions) {
-    state.subscriptions.add(uri)
-    subscribe(state.arg.services, self.ref as Ref<typeof Session>, uri)
+  state.streams.restore(record.deliveredId)
+  if (record.subscriptions.length > 0) state.subscriptions = new Set(record.subscriptions)
+  if (record.elicitations !== undefined) state.elicitations = new Set(record.elicitations)
+  if (record.streams !== undefined && record.streams.length > 0) endStreams(state, record, self)
+  follow(state, self)
+}
+
+/** Over HTTP a session is known by its id, and what it is to be told is logged while it has no process. */
+export function sessionIdOf({ arg: { connection, id } }: State): string | undefined {
+  return connection === null ? id : undefined
+}
+
+/** Asks to be told of what this session subscribed to. */
+export function follow(state: State, self: Self<State>): void {
+  const { services } = state.arg
+  const sessionId = sessionIdOf(state)
+  for (const uri of state.subscriptions) subscribe(services, self.ref, uri, sessionId)
+  for (const one of state.elicitations) awaitElicitation(services, self.ref, one, sessionId)
+}
+
+/** The requests of these streams went with the server that ran them. */
+function endStreams(state: State, record: SessionRecord, self: Self<State>): void {
+  const log = state.arg.services.events.open(record.id)
+  const error = {
+    code: ErrorCode.InternalError,
+    message: 'The server was restarted before it answered this request. Send it again.',
   }
+  for (const { id, requests, isBatch } of record.streams ?? []) {
+    const texts = requests.map((request) => encodeError(request, error))
+    log.append(id, isBatch ? encodeBatch(texts) : (texts[0] ?? ''))
+  }
+  remember(state, self)
 }

@@ -9,6 +9,7 @@
  *
  * Spec: MCP 2025-11-25, basic/lifecycle and what it names.
  */
+import type { Principal } from '#features/context'
 import { firstPhase } from '#lifecycles'
 import {
   ErrorCode,
@@ -17,7 +18,9 @@ import {
   encodeError,
   encodeNotification,
   has,
+  type Implementation,
   isAtLeast,
+  isInRevision,
   type JsonObject,
   type LogLevel,
   latestRevision,
@@ -27,14 +30,27 @@ import {
 } from '#protocol'
 import { type ChildSpec, child, defineActor, type ExitReason, isShutdown, type Ref, type Self, via } from '#runtime'
 import type { Exchange, Sink } from '#transports/port'
+import { offeredBy } from './client-profile.ts'
+import { onceDurable } from './durable.ts'
 import type { Request } from './request.ts'
-import { type Asked, type AskTimeout, SessionAsks } from './session-asks.ts'
 import { receiveBatch, receiveOne } from './session-intake.ts'
 import {
+  ask,
+  expectElicitations,
+  type Over,
+  over,
+  type Put,
+  questionLost,
+  questionRefused,
+  questionStarted,
+  type SessionQuestion,
+  send,
+} from './session-questions.ts'
+import {
   abandonAll,
-  asked,
   errorText,
   lost,
+  prepared,
   reply,
   settleAll,
   settled,
@@ -43,18 +59,20 @@ import {
   take,
   timeOut,
 } from './session-requests.ts'
-import { infoOf, restore, type SessionArg, type State } from './session-state.ts'
+import { follow, infoOf, noRequests, noUris, remember, restore, type SessionArg, type State } from './session-state.ts'
 import { SessionStreams } from './session-streams.ts'
-import { subscribe } from './subscriptions.ts'
+import { type Announcement, announceAsleep } from './subscriptions.ts'
 
 /** Milliseconds that requests in flight are given when the client's connection ends. */
 const LEAVE_MS = 500
-/** Milliseconds after which a client that lost a stream is asked to come back. */
-const RETRY_MS = 1_000
+/** The share of the idle time after which activity is written down again, for a server that is started anew. */
+const IDLE_SHARE = 1 / 4
 
 type Tick =
-  | AskTimeout
   | { readonly type: 'idle' | 'sweep' | 'leave' }
+  | { readonly type: 'requests'; readonly ref: Ref | undefined }
+  | { readonly type: 'question_started'; readonly id: number; readonly ref: Ref }
+  | { readonly type: 'question_refused'; readonly id: number; readonly reason: unknown }
   | { readonly type: 'timeout'; readonly id: RequestId }
   | { readonly type: 'DOWN'; readonly monitor: number; readonly reason: ExitReason }
 
@@ -62,67 +80,48 @@ export const Session = defineActor({
   name: 'session',
   trapExits: true,
   init: (arg: SessionArg, self: Self<never>): State => {
-    const { services, id, connection } = arg
+    const { services, connection } = arg
+    const outlivesServer = connection === null && services.records.whenDurable !== undefined
     const state: State = {
       arg,
       phase: firstPhase,
       revision: latestRevision,
-      client: { name: 'unknown', version: '0' },
-      capabilities: {},
-      sentCapabilities: {},
-      offered: services.capabilities(),
+      client: unknownClient,
+      capabilities: noCapabilities,
+      sentCapabilities: noCapabilities,
+      offered: offeredBy(services),
       logLevel: undefined,
-      subscriptions: new Set(),
-      streams: new SessionStreams({
-        connection,
-        openLog: () => services.events.open(id),
-        retryMs: RETRY_MS,
-        prefix: `${self.pid.slice(self.pid.lastIndexOf('.') + 1)}-`,
-      }),
-      asks: new SessionAsks(Math.floor(self.random() * 1e9)),
-      inFlight: new Map(),
+      subscriptions: noUris,
+      elicitations: noUris,
+      inFlight: noRequests,
+      asks: null,
+      streams: new SessionStreams(arg, outlivesServer ? () => void remember(state, self) : null),
+      requests: null,
+      waiting: null,
+      idleTimer: undefined,
+      leave: settleAll,
       lastActiveAt: self.now(),
-      isDraining: services.status.isDraining,
+      rememberedAt: 0,
       isLeaving: false,
       isSweeping: false,
-      quiescent: [],
+      quiescent: null,
     }
-    arg.debts.settle?.('The session was restarted.')
-    arg.debts.settle = (why) => settleAll(state, why)
+    arg.debts.settle('The session was restarted.')
+    arg.debts.owe(state)
     restore(state, self as unknown as Self<State>)
-    if (connection === null) self.sendAfter(services.limits.sessionIdleMs, { type: 'idle' })
+    if (connection === null) idleLater(state, services.limits.sessionIdleMs, self.ref)
     // Whoever was told that the client had left is no more: nobody would tell this incarnation.
+    if (arg.debts.isOver) self.ref.cast('end')
     if (arg.debts.hasLeft) self.ref.cast('closed')
     return state
   },
   call: {
-    /** Asks the client something on behalf of a request; see `SessionAsks`. */
-    ask: (
-      state,
-      question: { id: RequestId; method: string; gate: string | undefined; params: object | undefined },
-      self: Self<State>,
-    ) => {
-      const entry = state.inFlight.get(question.id)
-      if (entry === undefined)
-        return { error: { code: ErrorCode.InternalError, message: 'The request is over.' } } satisfies Asked
-      const text = state.asks.ask(
-        { ...question, requestId: question.id },
-        state,
-        self.from,
-        self as Self,
-        state.arg.services.limits.askTimeoutMs,
-      )
-      if (text !== undefined) {
-        // A person may be thinking: the request's own time stands still meanwhile.
-        self.cancelTimer(entry.timer)
-        state.streams.send(entry.stream, text)
-      }
-      return self.noreply
-    },
-    /** Takes no new requests; the reply comes when none is in flight. */
+    /** Asks the client something on behalf of a request, by a process of its own; see `Question`. */
+    ask: (state, question: SessionQuestion, self: Self<State>) => ask(state, question, self),
+    /** The reply comes when nothing is in flight. That the server takes no new requests meanwhile is in its status. */
     quiesce: (state, _arg: undefined, self: Self<State>) => {
-      state.isDraining = true
       if (state.inFlight.size === 0) return true
+      state.quiescent ??= []
       state.quiescent.push(self.from)
       return self.noreply
     },
@@ -139,11 +138,11 @@ export const Session = defineActor({
     }),
   },
   cast: {
-    receive: (state, { message, sink }: { message: Message | Message[]; sink: Sink }, self: Self<State>) => {
+    receive: (state, { message, sink, auth }: Received, self: Self<State>) => {
       state.lastActiveAt = self.now()
       try {
-        if (Array.isArray(message)) receiveBatch(state, message, sink, self)
-        else receiveOne(state, message, state.streams.forRequests(sink, 1, false), self)
+        if (Array.isArray(message)) receiveBatch(state, message, sink, auth, self)
+        else receiveOne(state, message, state.streams.forRequests(sink, message, 1, false), auth, self)
       } catch (error) {
         // A fault of the session's own: it crashes, but whoever asked is answered.
         refuseAll(state, { message, sink })
@@ -165,8 +164,11 @@ export const Session = defineActor({
       }
       exchange.reply(400, encodeError(null, error))
     },
-    /** The client ends the session. */
-    end: (_state, _arg: undefined, self: Self<State>) => self.stop(),
+    /** The client ends the session; `tell` is called when it cannot come back. */
+    end: (state, tell: (() => void) | undefined, self: Self<State>) => {
+      ended(state, tell)
+      self.stop()
+    },
     /** The connection is closed; answers may still leave. */
     closed: (state, _arg: undefined, self: Self<State>) => {
       if (state.inFlight.size === 0) return self.stop()
@@ -188,9 +190,16 @@ export const Session = defineActor({
     },
     refuse: (state, { id, error }: { id: RequestId; error: ErrorObject }, self: Self<State>) => {
       const entry = take(state, id, self)
-      if (entry !== undefined) state.streams.answer(entry.stream, errorText(id, error))
+      if (entry !== undefined) {
+        expectElicitations(state, error, self)
+        state.streams.answer(entry.stream, errorText(id, error))
+      }
       settled(state, self)
     },
+    /** A question's process says what to send. */
+    put: (state, put: Put, self: Self<State>) => send(state, put, self),
+    /** A question is over; `withdrawn` says why its answer is not wanted any more. */
+    over: (state, news: Over, self: Self<State>) => over(state, news, self),
     notify: (state, { id, method, params }: { id: RequestId; method: string; params: JsonObject }) => {
       const entry = state.inFlight.get(id)
       if (entry !== undefined)
@@ -206,15 +215,23 @@ export const Session = defineActor({
       if (entry !== undefined) state.streams.closeEarly(entry.stream, retryMs)
     },
     /** A message that belongs to no request: a list changed, a resource was updated. */
-    announce: (state, { method, params }: { method: string; params?: JsonObject }) => {
+    announce: (state, { method, params, logged }: Announcement, self: Self<State>) => {
+      if (
+        method === 'notifications/elicitation/complete' &&
+        state.elicitations.delete(String(params?.['elicitationId']))
+      )
+        remember(state, self)
       // A client hears only of what was announced to it. Spec: MCP 2025-11-25, basic/lifecycle, capability negotiation.
-      const gate = methodRow(method)?.serverGate
-      if (state.phase !== 'operating' || (gate !== undefined && !has(state.offered, gate))) return
-      state.streams.announce(encodeNotification(method, params))
+      const row = methodRow(method)
+      const isKnown = row !== undefined && isInRevision(row, state.revision.version)
+      const isOffered = row?.serverGate === undefined || has(state.offered, row.serverGate)
+      const level = method === 'notifications/message' ? (params?.['level'] as LogLevel) : undefined
+      const isWanted = level === undefined || state.logLevel === undefined || isAtLeast(level, state.logLevel)
+      if (state.phase === 'operating' && isKnown && isOffered && isWanted)
+        state.streams.announce(encodeNotification(method, params))
+      logged?.()
     },
-    resubscribe: (state, _arg: undefined, self: Self<State>) => {
-      for (const uri of state.subscriptions) subscribe(state.arg.services, self.ref as Ref<typeof Session>, uri)
-    },
+    resubscribe: (state, _arg: undefined, self: Self<State>) => follow(state, self),
   },
   info: (state, message, self) => {
     const tick = message as Tick
@@ -227,15 +244,17 @@ export const Session = defineActor({
         return self.stop()
       case 'timeout':
         return timeOut(state, tick.id, self)
-      case 'ask_timeout': {
-        const late = state.asks.timeOut(tick.askId, state.arg.services.limits.askTimeoutMs, self as Self)
-        if (late !== undefined) asked(state, late.requestId, late.text, self)
-        return
-      }
+      case 'requests':
+        return prepared(state, tick.ref, self)
+      case 'question_started':
+        return questionStarted(state, tick.id, tick.ref, self)
+      case 'question_refused':
+        return questionRefused(state, tick.id, tick.reason, self)
       case 'DOWN':
         for (const entry of state.inFlight.values()) {
           if (entry.monitor === tick.monitor) return lost(state, entry, tick.reason, self)
         }
+        return questionLost(state, tick.monitor, tick.reason, self)
     }
   },
   terminate: (state, reason, self) => {
@@ -243,18 +262,49 @@ export const Session = defineActor({
     const isOver = reason === 'normal'
     abandonAll(state, self, isOver || isShutdown(reason) ? 'The session ended.' : 'The session crashed.')
     state.streams.endAll()
-    debts.settle = undefined
+    if (state.idleTimer !== undefined) self.system.timers.cancel(state.idleTimer)
+    debts.clear()
     // Ended for good: from now on its id is unknown, though its subtree still has to be taken down.
-    if (isOver) services.records.delete(id)
+    if (isOver && state.arg.connection === null) services.records.delete(id)
   },
   /** What the client sent too late is answered all the same: over HTTP somebody waits for it. */
   undelivered: (state, { op, arg }) => {
-    if (op === 'receive') refuseAll(state, arg as { message: Message | Message[]; sink: Sink })
-    else if (op === 'attach') (arg as Exchange).reply(404)
+    if (op === 'receive') refuseAll(state, arg as Received)
+    else if (op === 'attach') turnAway(state, arg as Exchange)
+    else if (op === 'end') ended(state, arg as (() => void) | undefined)
+    else if (op === 'announce') {
+      const { method, params, logged } = arg as Announcement
+      announceAsleep(state.arg.services, state.arg.id, method, params)
+      logged?.()
+    }
   },
 })
 
-function refuseAll(state: State, { message, sink }: { message: Message | Message[]; sink: Sink }): void {
+/** What a client sent, the way back, and on whose behalf. */
+interface Received {
+  readonly message: Message | Message[]
+  readonly sink: Sink
+  readonly auth?: Principal | undefined
+}
+
+const unknownClient: Implementation = { name: 'unknown', version: '0' }
+const noCapabilities = {}
+
+/** The client has ended the session: no other incarnation may go on with it, nor another run of the server. */
+function ended({ arg: { services, id, connection, debts } }: State, tell: (() => void) | undefined): void {
+  debts.isOver = true
+  if (connection === null) services.records.delete(id)
+  if (tell !== undefined) onceDurable(services.records, tell)
+}
+
+/** A GET that came when the session had ended, or was about to begin anew. */
+function turnAway({ arg: { services, id } }: State, exchange: Exchange): void {
+  const isOver = services.records.get(id) === undefined
+  if (!isOver) exchange.setHeader('Retry-After', '1')
+  exchange.reply(isOver ? 404 : 503)
+}
+
+function refuseAll(state: State, { message, sink }: Received): void {
   const error = { code: ErrorCode.InternalError, message: 'The session ended before it came to this request.' }
   // What is in flight is answered by who owes it.
   const isOwed = (id: RequestId): boolean => !state.inFlight.has(id)
@@ -270,20 +320,38 @@ function refuseAll(state: State, { message, sink }: { message: Message | Message
 }
 
 function idle(state: State, self: Self<State>): void {
-  const { sessionIdleMs } = state.arg.services.limits
+  const { services } = state.arg
+  const { sessionIdleMs } = services.limits
   const isBusy = state.inFlight.size > 0 || state.streams.isOpen
   const leftMs = isBusy ? sessionIdleMs : state.lastActiveAt + sessionIdleMs - self.now()
   if (leftMs > 0) {
-    self.sendAfter(leftMs, { type: 'idle' })
-    return
+    const isDurable = services.records.whenDurable !== undefined
+    if (isDurable && (isBusy || state.lastActiveAt > state.rememberedAt)) remember(state, self)
+    return idleLater(state, leftMs, self.ref)
   }
-  state.arg.services.counters.add('sessions_expired')
+  services.counters.add('sessions_expired')
   self.stop()
 }
 
-/** Hands a client's message, or its batch, to the session. False when the session has ended. */
-export function receive(ref: Ref<typeof Session>, message: Message | Message[], sink: Sink): boolean {
-  return ref.cast('receive', { message, sink }) !== false
+function idleLater(state: State, leftMs: number, ref: Ref): void {
+  const { services, system } = state.arg
+  const isDurable = services.records.whenDurable !== undefined
+  const delayMs = isDurable ? Math.min(leftMs, services.limits.sessionIdleMs * IDLE_SHARE) : leftMs
+  state.idleTimer = system.timers.start(delayMs, lookIdle, ref)
+}
+
+function lookIdle(ref: Ref): void {
+  ref.send({ type: 'idle' })
+}
+
+/** Hands a client's message, or its batch, to the session; `auth` is who sent it. False when the session has ended. */
+export function receive(
+  ref: Ref<typeof Session>,
+  message: Message | Message[],
+  sink: Sink,
+  auth?: Principal | undefined,
+): boolean {
+  return ref.cast('receive', { message, sink, auth }) !== false
 }
 
 /** Gives the session a GET stream. False when the session has ended. */
@@ -291,7 +359,9 @@ export function attach(ref: Ref<typeof Session>, exchange: Exchange): boolean {
   return ref.cast('attach', exchange) !== false
 }
 
-export function sessionChild(arg: SessionArg): ChildSpec {
+/** A session; `requests` is the supervisor of its requests, which it starts under its own with the first of them. */
+export function sessionChild(arg: SessionArg, requests: ChildSpec): ChildSpec {
+  arg.debts.requests = requests
   return child(Session, arg, {
     id: 'session',
     restart: 'transient',
@@ -300,4 +370,4 @@ export function sessionChild(arg: SessionArg): ChildSpec {
   })
 }
 
-export type { Debts, SessionArg } from './session-state.ts'
+export type { SessionArg } from './session-state.ts'

@@ -1,99 +1,318 @@
 /**
- * The fan-out: who is told of which change. It keeps a reverse index from resource URI to the sessions that subscribed, and
- * monitors them, so a session that ends leaves nothing behind; a session that is restarted subscribes anew from its record.
+ * The fan-out: who is told of which change. It keeps a reverse index from what can change (a resource, a list, an elicitation)
+ * to those who asked, of either era: any process that takes the cast `announce` may subscribe. It monitors them, so whoever ends
+ * leaves nothing behind. A session over HTTP is known by its id instead: while it has no process, between two incarnations or
+ * since a restart of the server, what it is to be told goes into its event log.
+ *
+ * A change is told at once, and then at most once in `coalesceMs` for the same thing: whoever hears of a change reads what is
+ * there by then, so a burst of changes is one. Subscribers are cast to and never waited for: one that is slow fills its own
+ * queue and loses its own stream.
  */
-import { type ChildSpec, child, defineActor, type Ref, type Self, via } from '#runtime'
+import { encodeNotification, type JsonObject } from '#protocol'
+import { type ChildSpec, child, defineActor, type From, type Ref, type Self, via } from '#runtime'
+import { onceDurable } from './durable.ts'
+import type { Listen } from './listen.ts'
 import type { Services } from './services.ts'
 import type { Session } from './session.ts'
+import { STANDALONE } from './session-streams.ts'
 
+/** What subscribers are cast as `announce`. */
+export interface Announcement {
+  readonly method: string
+  readonly params?: JsonObject | undefined
+  /** Called by a session when the event stands in its log; absent when nobody waits for that. */
+  readonly logged?: (() => void) | undefined
+}
+
+/** The lists whose changes a subscriber wants to hear of. */
+export interface Lists {
+  readonly tools: boolean
+  readonly prompts: boolean
+  readonly resources: boolean
+}
+
+/** Whoever is told: a process, or a session by its id with the process that it has now. */
 interface Subscriber {
-  readonly ref: Ref<typeof Session>
-  readonly monitor: number
-  readonly uris: Set<string>
+  readonly key: Ref | string
+  ref: Ref | undefined
+  monitor: number
+  readonly topics: Set<string>
+}
+
+/** What happened to a topic within its window. */
+interface Window {
+  readonly announcement: Announcement
+  /** Whether it changed again since it was told. */
+  isDirty: boolean
+  /** Who waits for the next telling. */
+  readonly waiting: From[]
 }
 
 interface State {
   readonly services: Services
-  readonly byUri: Map<string, Set<Ref<typeof Session>>>
-  readonly bySession: Map<Ref<typeof Session>, Subscriber>
+  readonly byTopic: Map<string, Set<Subscriber>>
+  readonly byKey: Map<Ref | string, Subscriber>
+  readonly byMonitor: Map<number, Subscriber>
+  readonly windows: Map<string, Window>
 }
 
-function drop(state: State, subscriber: Subscriber, uri: string): void {
-  subscriber.uris.delete(uri)
-  const subscribers = state.byUri.get(uri)
-  subscribers?.delete(subscriber.ref)
-  if (subscribers?.size === 0) state.byUri.delete(uri)
+interface Topic {
+  readonly ref: Ref
+  readonly topic: string
+  readonly sessionId: string | undefined
 }
+
+const resourceTopic = (uri: string): string => `resource ${uri}`
+const listTopic = (list: string): string => `list ${list}`
+const elicitationTopic = (id: string): string => `elicitation ${id}`
 
 export const Subscriptions = defineActor({
   name: 'subscriptions',
-  init: (services: Services, self: Self<never>): State => {
-    // After a restart the sessions are asked again: they know what they subscribed to.
+  init: (services: Services): State => {
+    const state: State = { services, byTopic: new Map(), byKey: new Map(), byMonitor: new Map(), windows: new Map() }
+    // After a restart those who live are asked again; what sessions over HTTP have in their records is heeded at once.
     for (const id of services.sessions.keys()) via<typeof Session>(services.sessions, id).cast('resubscribe')
-    void self
-    return { services, byUri: new Map(), bySession: new Map() }
+    for (const listen of services.listens as Set<Ref<typeof Listen>>) listen.cast('resubscribe')
+    for (const { id, subscriptions, elicitations } of services.records.list()) {
+      for (const uri of subscriptions) enter(state, id, resourceTopic(uri))
+      for (const one of elicitations ?? []) enter(state, id, elicitationTopic(one))
+    }
+    return state
   },
   call: {
-    count: (state) => ({ uris: state.byUri.size, sessions: state.bySession.size }),
+    count: (state) => ({ uris: state.byTopic.size, sessions: state.byKey.size }),
+    /** Replies when all who subscribed have been told, and those who can resume cannot lose it any more. */
+    updated: (state, uri: string, self: Self<State>) => {
+      change(state, resourceTopic(uri), updatedOf(uri), self.from, self)
+      return self.noreply
+    },
   },
   cast: {
-    subscribe: (state, { ref, uri }: { ref: Ref<typeof Session>; uri: string }, self: Self<State>) => {
-      let subscriber = state.bySession.get(ref)
-      if (subscriber === undefined) {
-        subscriber = { ref, monitor: self.monitor(ref), uris: new Set() }
-        state.bySession.set(ref, subscriber)
+    subscribe: (state, { ref, topic, sessionId }: Topic, self: Self<State>) => {
+      const subscriber = enter(state, sessionId ?? ref, topic)
+      if (subscriber.ref === ref) return
+      unwatch(state, subscriber, self)
+      subscriber.ref = ref
+      subscriber.monitor = self.monitor(ref)
+      state.byMonitor.set(subscriber.monitor, subscriber)
+    },
+    unsubscribe: (state, { ref, topic, sessionId }: Topic, self: Self<State>) => {
+      const subscriber = state.byKey.get(sessionId ?? ref)
+      if (subscriber !== undefined) leave(state, subscriber, topic, self)
+    },
+    /** A session is over for good. */
+    forget: (state, sessionId: string, self: Self<State>) => {
+      const subscriber = state.byKey.get(sessionId)
+      if (subscriber !== undefined) for (const topic of [...subscriber.topics]) leave(state, subscriber, topic, self)
+    },
+    updated: (state, uri: string, self: Self<State>) =>
+      change(state, resourceTopic(uri), updatedOf(uri), undefined, self),
+    listChanged: (state, list: string, self: Self<State>) =>
+      change(state, listTopic(list), { method: `notifications/${list}/list_changed` }, undefined, self),
+    elicitationComplete: (state, elicitationId: string, self: Self<State>) => {
+      const topic = elicitationTopic(elicitationId)
+      const announcement = { method: 'notifications/elicitation/complete', params: { elicitationId } }
+      for (const subscriber of [...(state.byTopic.get(topic) ?? [])]) {
+        tell(state, subscriber, announcement)
+        leave(state, subscriber, topic, self)
       }
-      subscriber.uris.add(uri)
-      const subscribers = state.byUri.get(uri) ?? new Set()
-      state.byUri.set(uri, subscribers.add(ref))
-    },
-    unsubscribe: (state, { ref, uri }: { ref: Ref<typeof Session>; uri: string }, self: Self<State>) => {
-      const subscriber = state.bySession.get(ref)
-      if (subscriber === undefined) return
-      drop(state, subscriber, uri)
-      if (subscriber.uris.size > 0) return
-      self.demonitor(subscriber.monitor)
-      state.bySession.delete(ref)
-    },
-    updated: (state, uri: string) => {
-      for (const ref of state.byUri.get(uri) ?? [])
-        ref.cast('announce', { method: 'notifications/resources/updated', params: { uri } })
-    },
-    listChanged: (state, list: string) => {
-      const method = `notifications/${list}/list_changed`
-      for (const id of state.services.sessions.keys())
-        via<typeof Session>(state.services.sessions, id).cast('announce', { method })
     },
   },
-  info: (state, message) => {
-    const { ref } = message as { ref: Ref<typeof Session> }
-    const subscriber = state.bySession.get(ref)
+  info: (state, message, self) => {
+    const note = message as { type: 'DOWN'; monitor: number } | { type: 'window'; topic: string }
+    if (note.type === 'window') return reopen(state, note.topic, self)
+    const subscriber = state.byMonitor.get(note.monitor)
     if (subscriber === undefined) return
-    for (const uri of [...subscriber.uris]) drop(state, subscriber, uri)
-    state.bySession.delete(ref)
+    unwatch(state, subscriber, self)
+    // A session that has not ended for good comes back, or is woken.
+    if (typeof subscriber.key === 'string' && state.services.records.get(subscriber.key) !== undefined) return
+    for (const topic of [...subscriber.topics]) leave(state, subscriber, topic, self)
   },
 })
+
+const updatedOf = (uri: string): Announcement => ({ method: 'notifications/resources/updated', params: { uri } })
+
+/** The process of a subscriber is not watched any more. */
+function unwatch(state: State, subscriber: Subscriber, self: Self<State>): void {
+  if (subscriber.monitor === 0) return
+  self.demonitor(subscriber.monitor)
+  state.byMonitor.delete(subscriber.monitor)
+  subscriber.monitor = 0
+  subscriber.ref = undefined
+}
+
+function enter(state: State, key: Ref | string, topic: string): Subscriber {
+  let subscriber = state.byKey.get(key)
+  if (subscriber === undefined) {
+    subscriber = { key, ref: undefined, monitor: 0, topics: new Set() }
+    state.byKey.set(key, subscriber)
+  }
+  subscriber.topics.add(topic)
+  let subscribers = state.byTopic.get(topic)
+  if (subscribers === undefined) state.byTopic.set(topic, (subscribers = new Set()))
+  subscribers.add(subscriber)
+  return subscriber
+}
+
+function leave(state: State, subscriber: Subscriber, topic: string, self: Self<State>): void {
+  subscriber.topics.delete(topic)
+  const subscribers = state.byTopic.get(topic)
+  subscribers?.delete(subscriber)
+  if (subscribers?.size === 0) state.byTopic.delete(topic)
+  if (subscriber.topics.size > 0) return
+  unwatch(state, subscriber, self)
+  state.byKey.delete(subscriber.key)
+}
+
+/** Something changed: told now, or with the next telling when it was told just now. */
+function change(
+  state: State,
+  topic: string,
+  announcement: Announcement,
+  from: From | undefined,
+  self: Self<State>,
+): void {
+  const window = state.windows.get(topic)
+  if (window !== undefined) {
+    window.isDirty = true
+    if (from !== undefined) window.waiting.push(from)
+    return
+  }
+  const waiting = from === undefined ? [] : [from]
+  const isHeard = tellAll(state, topic, announcement, waiting)
+  const { coalesceMs } = state.services.limits
+  if (!isHeard || coalesceMs === 0) return
+  state.windows.set(topic, { announcement, isDirty: false, waiting: [] })
+  self.sendAfter(coalesceMs, { type: 'window', topic })
+}
+
+/** A window is over: what changed in it is told, which opens the next. */
+function reopen(state: State, topic: string, self: Self<State>): void {
+  const window = state.windows.get(topic)
+  state.windows.delete(topic)
+  if (window === undefined || !window.isDirty) return
+  const { announcement, waiting } = window
+  tellAll(state, topic, announcement, waiting)
+  state.windows.set(topic, { announcement, isDirty: false, waiting: [] })
+  self.sendAfter(state.services.limits.coalesceMs, { type: 'window', topic })
+}
+
+/** Tells all who asked, and `waiting` when it is safe. False when nobody asked. */
+function tellAll(state: State, topic: string, announcement: Announcement, waiting: readonly From[]): boolean {
+  const { services, byTopic } = state
+  const subscribers = byTopic.get(topic)
+  const isList = topic.startsWith('list ')
+  const isDurable = services.records.whenDurable !== undefined
+  // Those who can resume say when the event is in their log; one more than they is for the end of the loop.
+  let open = 1
+  const logged = (): void => {
+    if (--open === 0) onceDurable(services.records, () => replyAll(waiting))
+  }
+  const isAwaited = isDurable && waiting.length > 0
+  const message: Announcement = isAwaited ? { ...announcement, logged } : announcement
+  for (const subscriber of subscribers ?? []) {
+    if (isAwaited && typeof subscriber.key === 'string') {
+      open++
+      tell(state, subscriber, message)
+    } else tell(state, subscriber, announcement)
+  }
+  // Lists are told to every session: the legacy era has no way to ask for them.
+  if (isList) for (const id of sessionIds(services)) tellSession(services, id, announcement)
+  logged()
+  return isList || subscribers !== undefined
+}
+
+function replyAll(waiting: readonly From[]): void {
+  for (const from of waiting) from.reply(true)
+}
+
+function tell({ services }: State, { key, ref }: Subscriber, announcement: Announcement): void {
+  if (typeof key === 'string') tellSession(services, key, announcement)
+  else ref?.cast('announce', announcement)
+}
+
+/** Tells a session, or logs it for one that has no process now. */
+function tellSession(services: Services, id: string, announcement: Announcement): void {
+  const { method, params, logged } = announcement
+  if (via<typeof Session>(services.sessions, id).cast('announce', announcement) !== false) return
+  announceAsleep(services, id, method, params)
+  logged?.()
+}
+
+/** Every session, awake or not. */
+function* sessionIds(services: Services): Iterable<string> {
+  for (const id of services.sessions.keys()) yield id as string
+  for (const { id } of services.records.list()) if (services.sessions.whereis(id) === undefined) yield id
+}
+
+/** Logs a message that belongs to no request for a session that has no process now; it is sent when the client listens. */
+export function announceAsleep(services: Services, id: string, method: string, params: JsonObject | undefined): void {
+  const record = services.records.get(id)
+  if (record === undefined || !record.initialized) return
+  const log = services.events.open(id)
+  if (record.deliveredId === undefined) services.records.put({ ...record, deliveredId: log.append(STANDALONE, '') })
+  log.append(STANDALONE, encodeNotification(method, params))
+}
 
 const client = (services: Services): Ref<typeof Subscriptions> =>
   via<typeof Subscriptions>(services.names, 'subscriptions')
 
-/** Tells a session of every update of `uri` from now on. */
-export function subscribe(services: Services, ref: Ref<typeof Session>, uri: string): void {
-  client(services).cast('subscribe', { ref, uri })
+/**
+ * Tells a process of every update of `uri` from now on, by the cast `announce`. With `sessionId` it is the process of that
+ * session over HTTP, whose subscription outlives it.
+ */
+export function subscribe(services: Services, ref: Ref, uri: string, sessionId?: string): void {
+  client(services).cast('subscribe', { ref, topic: resourceTopic(uri), sessionId })
 }
 
-export function unsubscribe(services: Services, ref: Ref<typeof Session>, uri: string): void {
-  client(services).cast('unsubscribe', { ref, uri })
+export function unsubscribe(services: Services, ref: Ref, uri: string, sessionId?: string): void {
+  client(services).cast('unsubscribe', { ref, topic: resourceTopic(uri), sessionId })
 }
 
-/** Tells all subscribers of `uri` that it changed. */
-export function resourceUpdated(services: Services, uri: string): void {
-  client(services).cast('updated', uri)
+/** Tells a process of every change of these lists from now on, by the cast `announce`. Sessions are told without asking. */
+export function listen(services: Services, ref: Ref, lists: Lists): void {
+  for (const [list, isWanted] of Object.entries(lists))
+    if (isWanted === true) client(services).cast('subscribe', { ref, topic: listTopic(list), sessionId: undefined })
 }
 
-/** Tells all sessions that a list changed. */
+/** Tells a session when the elicitation of that id is completed elsewhere. */
+export function awaitElicitation(services: Services, ref: Ref, elicitationId: string, sessionId?: string): void {
+  client(services).cast('subscribe', { ref, topic: elicitationTopic(elicitationId), sessionId })
+}
+
+/** The session waits for that elicitation no more. */
+export function elicitationSettled(services: Services, ref: Ref, elicitationId: string, sessionId?: string): void {
+  client(services).cast('unsubscribe', { ref, topic: elicitationTopic(elicitationId), sessionId })
+}
+
+/**
+ * Tells all subscribers of `uri` that it changed. Resolves when they have been told: with a durable store, when none of those
+ * who can resume can lose it any more. Rejects with `CallError` when that cannot be known, which may be ignored.
+ */
+export function resourceUpdated(services: Services, uri: string): Promise<void> {
+  const told = client(services)
+    .call('updated', uri, { timeout: Number.POSITIVE_INFINITY })
+    .then(() => undefined)
+  told.catch(() => undefined)
+  return told
+}
+
+/** Tells everybody whom it concerns that a list changed. */
 export function listChanged(services: Services, list: string): void {
   client(services).cast('listChanged', list)
+}
+
+/**
+ * Tells the client that was asked for it that a URL elicitation was completed; an id that nobody waits for is ignored. Spec: MCP
+ * 2025-11-25, client/elicitation, completion notifications.
+ */
+export function elicitationComplete(services: Services, elicitationId: string): void {
+  client(services).cast('elicitationComplete', elicitationId)
+}
+
+/** A session is over for good: nothing is to be told to it any more. */
+export function forgetSubscriber(services: Services, sessionId: string): void {
+  client(services).cast('forget', sessionId)
 }
 
 export function subscriptionsChild(services: Services): ChildSpec {

@@ -27,6 +27,8 @@ const definitions = [
   'subscriptions',
   'catalog-registry',
   'thread-pool',
+  'questions',
+  'question',
 ]
 const late = { delay: 0.1, delayMs: 60 }
 
@@ -126,6 +128,7 @@ describe('the laws', () => {
       ),
       ...['initialize', 'tools/call', 'resources/read', 'nonsense/method'].map((method) => `error to ${method}`),
       ...['session', 'request', 'requests', 'subscriptions'].flatMap((name) => [`crash ${name}`, `kill ${name}`]),
+      'crash question',
     ]
     expect(expected.filter((kind) => !seen.has(kind))).toEqual([])
   })

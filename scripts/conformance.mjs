@@ -1,7 +1,8 @@
 // Runs the official MCP conformance suites against the "everything server" (or any other server) over HTTP.
 //
-//   node scripts/conformance.mjs                                  revision 2025-11-25 with the pre-release runner,
-//                                                                 then every scenario of the stable runner
+//   node scripts/conformance.mjs                                  both requirement sets with the pre-release runner,
+//                                                                 the scenarios of extensions, then every scenario of
+//                                                                 the stable runner
 //   node scripts/conformance.mjs --requirements 2026-07-28        that requirement set alone (may be repeated)
 //   node scripts/conformance.mjs --suite all                      the stable runner's suite alone
 //   node scripts/conformance.mjs --against "node server.js --port {port}" [--path /mcp]
@@ -26,6 +27,8 @@ const serverLog = join(cache, 'server.log')
 
 const PRERELEASE = '0.2.0-alpha.12'
 const STABLE = '0.1.16'
+/** Scenarios of extensions that no requirement set names; those of the tasks extension come with the sets. */
+const extensionScenarios = ['sep-2640-skills-directory', 'sep-2640-skills-enumeration', 'sep-2640-skills-manifest']
 const READY_WITHIN_MS = 20_000
 const SUITE_WITHIN_MS = 600_000
 const STOP_WITHIN_MS = 15_000
@@ -68,13 +71,18 @@ function plan() {
     return [{ title: `runner ${PRERELEASE} ${passThrough.join(' ')}`, version: PRERELEASE, args: passThrough }]
   }
   const none = options.requirements === undefined && options.suite === undefined
-  const requirements = options.requirements ?? (none ? ['2025-11-25'] : [])
+  const requirements = options.requirements ?? (none ? ['2025-11-25', '2026-07-28'] : [])
   const suites = options.suite ?? (none ? ['all'] : [])
   return [
     ...requirements.map((revision) => ({
       title: `requirements ${revision}, runner ${PRERELEASE}`,
       version: PRERELEASE,
       args: ['--requirements', revision],
+    })),
+    ...(none ? extensionScenarios : []).map((name) => ({
+      title: `extension scenario ${name}, runner ${PRERELEASE}`,
+      version: PRERELEASE,
+      args: ['--scenario', name],
     })),
     ...suites.map((name) => ({ title: `suite ${name}, runner ${STABLE}`, version: STABLE, args: ['--suite', name] })),
   ]

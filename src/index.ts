@@ -3,9 +3,13 @@ export { ClientError } from '#features/client-error'
 export type { Completer, CompletionContext } from '#features/completion'
 export type { SessionInfo, ToolContext } from '#features/context'
 export { FeatureError } from '#features/definition'
-export type { PromptArgument, PromptOptions, PromptReturn } from '#features/prompt'
-export type { ReadReturn, ResourceOptions, ResourceTemplateOptions } from '#features/resource'
+export type { PromptArgument, PromptInclude, PromptOptions, PromptReturn } from '#features/prompt'
+export type { ReadCache, ReadReturn, ResourceOptions, ResourceTemplateOptions } from '#features/resource'
+export { confine, isWithinRoots, pathOfFileUri, pathWithinRoots } from '#features/roots'
+export type { SkillContent, SkillFile, SkillOptions } from '#features/skill'
 export type { ToolOptions, ToolReturn } from '#features/tool'
+export type { Deprecation } from '#features/tool-options'
+export type { ResourceUi, ToolUi } from '#features/ui'
 export { createLogger, type Logger, type LoggerOptions } from '#observability/logger'
 export type { Report, ServerEvent } from '#observability/report'
 export {
@@ -35,6 +39,7 @@ export {
   type ToolResultContent,
   type ToolUseContent,
   text,
+  urlElicitationRequired,
 } from '#protocol'
 export { TransportError } from '#transports/port'
 export {

@@ -3,10 +3,12 @@
  * on it; and shutdown is the reverse, so listeners drain and close first.
  *
  *     application        rest_for_one
- *     |- core            one_for_one          metrics, session-manager
+ *     |- core            one_for_one          store, metrics, session-manager, questions
  *     |- workers         one_for_one          thread-pool
  *     |- catalog         one_for_all          subscriptions, tool-, resource-, prompt-registry
  *     |- sessions        simple_one_for_one   one session-tree per client: requests, session
+ *     |- stateless       one_for_one          requests, listens: what belongs to no session
+ *     |- tasks           rest_for_one         task-manager, task-runs
  *     `- listeners       one_for_one          one per transport
  */
 import type { Services } from '#actors/services'
@@ -15,7 +17,9 @@ import type { Transport } from '#transports/port'
 import { catalogChild } from './catalog.ts'
 import { coreChild } from './core.ts'
 import { listenersChild } from './listeners.ts'
+import { statelessChild } from './requests.ts'
 import { sessionsChild } from './sessions.ts'
+import { tasksChild } from './tasks.ts'
 import { workersChild } from './workers.ts'
 
 /** The tree of a server; `make` is called at each start, for a fresh set of tables. */
@@ -34,6 +38,8 @@ export function applicationTree(
         workersChild(services),
         catalogChild(services),
         sessionsChild(services),
+        statelessChild(services),
+        tasksChild(services),
         listenersChild(services, transports),
       ],
     }

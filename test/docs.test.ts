@@ -280,11 +280,17 @@ describe('the facts in the documents', () => {
         .filter((name) => name.endsWith('.ts'))
         .map((name) => read(join(top, name))),
     )
-    const kinds = ['tool', 'resource', 'prompt', 'completion']
-    const isTemplate = (name: string): boolean => name.startsWith('$')
+    const parts: Readonly<Record<string, readonly string[]>> = {
+      kind: ['tool', 'resource', 'prompt', 'completion'],
+      status: ['completed', 'failed', 'cancelled'],
+    }
+    const whole = (name: string): string[] => {
+      const part = /\$\{(\w+)\}/.exec(name)?.[1]
+      return part === undefined ? [name] : (parts[part] ?? []).map((one) => name.replace(`\${${part}}`, one))
+    }
     const added = sources
-      .flatMap((source) => [...source.matchAll(/counters\s*\.add\(\s*['`]([^'`]+)['`]/g)].map(([, name = '']) => name))
-      .flatMap((name) => (isTemplate(name) ? kinds.map((kind) => name.replace(/^\$\{\w+\}/, kind)) : [name]))
+      .flatMap((source) => [...source.matchAll(/counters\s*\.add\(([^,)]*)/g)].map(([, first = '']) => first))
+      .flatMap((first) => [...first.matchAll(/['`]([^'`]+)['`]/g)].flatMap(([, name = '']) => whole(name)))
     const gauges = ['processes', 'sessions']
     const section =
       read('docs/operations.md')

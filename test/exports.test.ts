@@ -17,6 +17,8 @@ const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== '
 /** The packages that each subpath loads directly; those that they load themselves are theirs. */
 const needs: Readonly<Record<string, readonly string[]>> = {
   './workers': ['piscina'],
+  './client': ['ajv', 'ajv-formats', 'undici', 'xstate'],
+  './auth': ['jose', 'oauth4webapi'],
   '.': ['ajv', 'ajv-formats', 'pino', 'piscina', 'xstate'],
   './server': ['ajv', 'ajv-formats', 'pino', 'piscina', 'xstate'],
   './protocol': ['ajv', 'ajv-formats'],

@@ -18,7 +18,7 @@ interface Layer {
 }
 
 const low = ['structures', 'runtime', 'protocol']
-const middle = ['features', 'lifecycles', 'transports', 'storage', 'observability', 'workers']
+const middle = ['features', 'lifecycles', 'transports', 'storage', 'auth', 'observability', 'workers', 'intelligence']
 
 const layers: Readonly<Record<string, Layer>> = {
   structures: { number: 0, may: [], packages: [], isPure: true },
@@ -26,14 +26,17 @@ const layers: Readonly<Record<string, Layer>> = {
   protocol: { number: 1, may: [], packages: ['ajv', 'ajv-formats'], isPure: true },
   features: { number: 2, may: low, packages: [], isPure: true },
   lifecycles: { number: 2, may: low, packages: ['xstate'], isPure: true },
-  transports: { number: 2, may: low, packages: [] },
-  storage: { number: 2, may: low, packages: [] },
+  transports: { number: 2, may: low, packages: ['undici'] },
+  storage: { number: 2, may: low, packages: ['better-sqlite3'] },
+  auth: { number: 2, may: low, packages: ['jose', 'oauth4webapi'] },
   observability: { number: 2, may: low, packages: ['pino'] },
   workers: { number: 2, may: low, packages: ['piscina'] },
+  intelligence: { number: 2, may: low, packages: [] },
   testing: { number: 2, may: low, packages: [] },
   actors: { number: 3, may: [...low, ...middle], packages: [] },
   supervisors: { number: 4, may: ['actors', 'runtime', 'types:transports'], packages: [] },
   server: { number: 5, may: [...low, ...middle, 'actors', 'supervisors'], packages: [] },
+  client: { number: 5, may: [...low, ...middle, 'actors', 'supervisors'], packages: ['bough'] },
   // src/index.ts is the facade.
   '': { number: 5, may: [...low, ...middle, 'actors', 'supervisors', 'server'], packages: [] },
 }

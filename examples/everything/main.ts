@@ -8,6 +8,7 @@
  * an address that cannot be had with 1.
  */
 import { createLogger, serve } from 'bough'
+import { staticTokens } from 'bough/auth'
 import { help, readCommandLine } from './command-line.ts'
 import { everythingServer, PAGE_SIZE } from './server.ts'
 
@@ -29,6 +30,8 @@ if (command.kind === 'help') {
       // A test that crashes tools by the thousand may never read standard error: it stays empty unless asked for.
       logger: command.log === 'silent' ? false : createLogger({ level: command.log }),
       pageSize: PAGE_SIZE,
+      store: command.store,
+      ...(command.tokens && { auth: staticTokens(command.tokens) }),
       sessions: { max: SESSIONS_MAX, idleMs: SESSION_IDLE_MS },
     })
     for (const url of app.urls) process.stderr.write(`Everything server: ${url}\n`)

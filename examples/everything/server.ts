@@ -4,8 +4,11 @@ import { addAskingTools } from './asking-tools.ts'
 import { addContentTools } from './content-tools.ts'
 import { addPrompts } from './prompts.ts'
 import { addResources } from './resources.ts'
+import { addRoundsTools } from './rounds-tools.ts'
 import { addSchemaTools } from './schema-tools.ts'
+import { addSkills } from './skills.ts'
 import { addChangingTools, addStressTools } from './stress-tools.ts'
+import { addTaskTools } from './task-tools.ts'
 
 /** Tools that `hasManyTools` adds; with them the list takes several pages. */
 const FILLER_TOOLS = 120
@@ -23,10 +26,13 @@ export function everythingServer(hasManyTools: boolean): Server {
   addContentTools(server)
   addSchemaTools(server)
   addAskingTools(server)
+  addRoundsTools(server)
   addStressTools(server)
+  addTaskTools(server)
   addChangingTools(server)
   addResources(server)
   addPrompts(server)
+  addSkills(server)
   if (hasManyTools) addFillers(server)
   return server
 }

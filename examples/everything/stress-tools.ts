@@ -1,17 +1,10 @@
 /** Tools that wait, crash, spin, log and change things: what a server must survive and get right under load. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Server, text } from 'bough'
 import type { LogLevel } from 'bough/protocol'
 import { z } from 'zod'
-
-/** Longest wait or spin of one call. */
-const WAIT_MAX_MS = 600_000
-
-const PROGRESS_EVERY_MS = 50
+import { WAIT_MAX_MS, waiting, waitWithProgress } from './waiting.ts'
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
-
-const waiting = z.object({ ms: z.number().min(0).max(WAIT_MAX_MS).describe('How long, in milliseconds') })
 
 export function addStressTools(server: Server): void {
   let abortedCount = 0
@@ -65,14 +58,14 @@ export function addStressTools(server: Server): void {
   server.tool('touch', {
     description: 'Tells the subscribers of a resource that it was updated',
     input: z.object({ uri: z.string() }),
-    run: ({ uri }) => {
-      server.resourceUpdated(uri)
+    run: async ({ uri }) => {
+      await server.resourceUpdated(uri)
       return 'touched'
     },
   })
   server.tool('whoami', {
     description: 'Who the caller is; "anonymous" without authorization',
-    run: (_args, ctx) => (typeof ctx.auth === 'string' ? ctx.auth : 'anonymous'),
+    run: (_args, ctx) => ctx.auth?.id ?? 'anonymous',
   })
 }
 
@@ -110,21 +103,4 @@ export function addChangingTools(server: Server): void {
     description: 'Version 0 of a prompt that changes',
     get: () => 'version 0',
   })
-}
-
-/** Waits `ms`; calls `report` at every full 50 ms with 1, 2, 3, ... of floor(ms / 50). Rejects when `signal` aborts. */
-async function waitWithProgress(
-  ms: number,
-  signal: AbortSignal,
-  report: (step: number, steps: number) => void,
-): Promise<void> {
-  const startedAt = performance.now()
-  // A late timer shortens the next wait, so that many steps together take as long as they should.
-  const until = (atMs: number) => sleep(Math.max(0, startedAt + atMs - performance.now()), undefined, { signal })
-  const steps = Math.floor(ms / PROGRESS_EVERY_MS)
-  for (let step = 1; step <= steps; step++) {
-    await until(step * PROGRESS_EVERY_MS)
-    report(step, steps)
-  }
-  await until(ms)
 }

@@ -1,5 +1,5 @@
 /**
- * The catalog: what a server has, as the table that requests read. Four tables by key, in the order of first definition; a put
+ * The catalog: what a server has, as the table that requests read. Five tables by key, in the order of first definition; a put
  * under a known key replaces in place. Lists come out in the neutral shape, page by page; a codec writes them per revision.
  * A pure structure: whoever owns it says who may write.
  *
@@ -17,6 +17,7 @@ import {
 } from '#protocol'
 import type { Prompt } from './prompt.ts'
 import type { Resource, ResourceTemplate, TemplateVariables } from './resource.ts'
+import type { Skill, SkillEntity } from './skill.ts'
 import type { Tool } from './tool.ts'
 
 /** One kind of definition, by key. */
@@ -82,15 +83,24 @@ export class Catalog {
   readonly resources = new Table<Resource, ResourceEntity>()
   readonly templates = new Table<ResourceTemplate, ResourceTemplateEntity>()
   readonly prompts = new Table<Prompt, PromptEntity>()
+  /** Their methods are in skill-catalog.ts. */
+  readonly skills = new Table<Skill, SkillEntity>()
 
   /** The result of tools/list. These four throw a ProtocolError -32602 for a cursor that is not theirs. */
   listTools(cursor: unknown, pageSize: number): JsonObject {
     return listed('tools', this.tools.entities(), cursor, pageSize)
   }
 
-  /** The result of resources/list; `more` are resources that templates name, which come last. */
+  /**
+   * The result of resources/list: its own, the SKILL.md of listed skills, and `more`, the resources that templates name. A
+   * skill's other files are in its entry and its directories.
+   */
   listResources(cursor: unknown, pageSize: number, more: readonly ResourceEntity[] = []): JsonObject {
-    const own = this.resources.entities()
+    const manifests = Array.from(this.skills.values(), (skill) =>
+      skill.isListed ? skill.files.get(skill.key)?.entity : undefined,
+    ).filter((entity) => entity !== undefined)
+    const fixed = this.resources.entities()
+    const own = manifests.length === 0 ? fixed : [...fixed, ...manifests]
     return listed('resources', more.length === 0 ? own : [...own, ...more], cursor, pageSize)
   }
 
@@ -104,9 +114,18 @@ export class Catalog {
     return listed('prompts', this.prompts.entities(), cursor, pageSize)
   }
 
-  /** Who answers `uri`: a resource of that URI, else the first template that matches. */
+  /** The file of a skill with that URI; where skills lie inside one another, the innermost one's. */
+  skillFile(uri: string): Resource | undefined {
+    let found: Skill | undefined
+    for (const skill of this.skills.values()) {
+      if (skill.files.has(uri) && skill.root.length > (found?.root.length ?? -1)) found = skill
+    }
+    return found?.files.get(uri)
+  }
+
+  /** Who answers `uri`: a resource of that URI, a skill's file, else the first template that matches. */
   resolve(uri: string): ResolvedResource | undefined {
-    const resource = this.resources.get(uri)
+    const resource = this.resources.get(uri) ?? this.skillFile(uri)
     if (resource !== undefined) return { definition: resource, variables: noVariables }
     for (const definition of this.templates.values()) {
       const variables = definition.template.match(uri)

@@ -7,6 +7,7 @@ import type {
   ElicitRequest,
   ElicitResult,
   Implementation,
+  JsonObject,
   LogLevel,
   RequestId,
   Root,
@@ -15,12 +16,46 @@ import type {
 } from '#protocol'
 import type { Self, System } from '#runtime'
 
-/** What a handler may know of the session that it serves. */
-export interface SessionInfo {
-  readonly id: string
+/** What a handler may know of the client that it serves, in either era. */
+export interface ClientInfo {
   readonly protocolVersion: string
   readonly clientInfo: Implementation
   readonly clientCapabilities: ClientCapabilities
+}
+
+/** What a handler may know of the session that it serves. */
+export interface SessionInfo extends ClientInfo {
+  readonly id: string
+}
+
+/** Who calls, as the authorization of the transport found. */
+export interface Principal {
+  /** Unique among callers; what sessions, tasks and request state are bound to. */
+  readonly id: string
+  readonly clientId?: string
+  readonly scopes: readonly string[]
+  /** What the token says of its bearer; never the token itself. */
+  readonly claims: JsonObject
+}
+
+/** How a question is put to the client. */
+export interface AskOptions {
+  /**
+   * Names the question among those of this call; default its kind and number ('elicit-1'). Under revision 2026-07-28 a
+   * handler runs again for each round, and a question is known by its key.
+   */
+  readonly key?: string
+  /** Milliseconds that the client has for its answer; default `askTimeoutMs` of the server. */
+  readonly expiresInMs?: number
+  /** Whether the answer may be used once only, however often the client sends it. Default false. */
+  readonly once?: boolean
+}
+
+/** The task that a tool runs as. */
+export interface TaskInfo {
+  readonly id: string
+  /** True when the server was restarted meanwhile and the tool runs anew. */
+  readonly isResumed: boolean
 }
 
 export interface ToolContext {
@@ -28,10 +63,15 @@ export interface ToolContext {
   readonly signal: AbortSignal
   /** The JSON-RPC id of the request. */
   readonly requestId: RequestId
-  /** Absent for requests outside a session. */
+  /** Absent for requests outside a session: those of revision 2026-07-28, and tasks. */
   readonly session: SessionInfo | undefined
-  /** Who the caller is, as the transport's authorization found; undefined without authorization. */
-  readonly auth: unknown
+  readonly client: ClientInfo
+  /** Who the caller is; undefined without authorization. */
+  readonly auth: Principal | undefined
+  /** The `_meta` of the request; trace context is in `traceparent`, `tracestate` and `baggage`. */
+  readonly meta: JsonObject
+  /** Present when the tool runs as a task. */
+  readonly task: TaskInfo | undefined
   readonly system: System
   /** The process of this request. */
   readonly self: Self
@@ -43,11 +83,18 @@ export interface ToolContext {
   /** Sends a log message to a client that wants that level. `data` is any JSON value. */
   log(level: LogLevel, data: unknown, logger?: string): void
   /** Asks the client's model. Rejects when the client has no sampling or the user refuses. */
-  sample(request: SampleRequest): Promise<SampleResult>
+  sample(request: SampleRequest, options?: AskOptions): Promise<SampleResult>
   /** Asks the user. Rejects when the client has no elicitation of that mode; a user's refusal is a result. */
-  elicit(request: ElicitRequest): Promise<ElicitResult>
+  elicit(request: ElicitRequest, options?: AskOptions): Promise<ElicitResult>
   /** The client's roots. Rejects when the client has none to offer. */
-  roots(): Promise<readonly Root[]>
+  roots(options?: AskOptions): Promise<readonly Root[]>
+  /** What the last `checkpoint` of this task saved, before the server was restarted; undefined on a first run. */
+  readonly restored: unknown
+  /**
+   * Saves how far a task has come, as plain data; resolves when it is durable. A task of a tool that is `resumable` runs
+   * again after a restart of the server and finds it in `restored`. Outside a task it does nothing.
+   */
+  checkpoint(state: unknown): Promise<void>
   /** Resolves when the client answered a ping. Spec: MCP 2025-11-25, basic/utilities/ping. */
   ping(): Promise<void>
   /**

@@ -2,7 +2,7 @@
  * What all definitions share: the error for one that cannot be used, and the checks of names, texts and icons. Definitions are
  * checked once, where they are written, so that a request never meets a bad one.
  */
-import { describeValue, type Icon } from '#protocol'
+import { annotationsFault, describeValue, iconsFault, metaFault } from '#protocol'
 
 /** A definition is wrong (`MCP_DEFINITION`), or its handler returned what has no meaning (`MCP_RESULT`). */
 export class FeatureError extends Error {
@@ -38,25 +38,36 @@ export function checkOptions(what: string, options: unknown, handler: string): v
   if (typeof found !== 'function') refuse(what, `${handler} must be a function, got ${describeValue(found)}`)
 }
 
-/** Texts that people or models read: title, description, mimeType. */
-export function checkTexts(what: string, options: object, names: readonly string[]): void {
+/** Texts that people or models read: title, description, mimeType. `at` says where the options stand, as 'arguments[0].'. */
+export function checkTexts(what: string, options: object, names: readonly string[], at = ''): void {
   for (const name of names) {
     const value: unknown = Reflect.get(options, name)
     if (value !== undefined && typeof value !== 'string')
-      refuse(what, `${name} must be a string, got ${describeValue(value)}`)
+      refuse(what, `${at}${name} must be a string, got ${describeValue(value)}`)
   }
 }
 
-/** Icons load from https: or from themselves. Spec: MCP 2025-11-25, basic, icons. */
-export function checkIcons(what: string, icons: readonly Icon[] | undefined): void {
-  if (icons === undefined) return
-  if (!Array.isArray(icons)) refuse(what, `icons must be an array, got ${describeValue(icons)}`)
-  for (const [index, icon] of icons.entries()) {
-    const src: unknown = typeof icon === 'object' && icon !== null ? icon.src : undefined
-    if (typeof src !== 'string' || !/^(https:\/\/|data:)/i.test(src)) {
-      refuse(what, `icons[${index}].src must be an https: or data: URI, got ${describeValue(src)}`)
-    }
-  }
+/**
+ * What all listed things may carry: icons, annotations, `_meta`. Spec: MCP 2026-07-28, basic, icons and `_meta`;
+ * server/resources, annotations.
+ */
+export function checkShown(
+  what: string,
+  options: { readonly icons?: unknown; readonly annotations?: unknown; readonly _meta?: unknown },
+  annotationsOf: 'content' | 'own' = 'content',
+): void {
+  const { icons, annotations, _meta } = options
+  const fault =
+    (icons === undefined ? undefined : iconsFault(icons)) ??
+    clause('annotations', annotationsOf === 'own' ? undefined : annotations, annotationsFault) ??
+    clause('_meta', _meta, metaFault)
+  if (fault !== undefined) refuse(what, fault)
+}
+
+function clause(name: string, value: unknown, faultOf: (value: unknown) => string | undefined): string | undefined {
+  const fault = value === undefined ? undefined : faultOf(value)
+  if (fault === undefined) return undefined
+  return fault.startsWith('must') || fault.startsWith('key') ? `${name} ${fault}` : `${name}.${fault}`
 }
 
 /** A copy of the named members that are defined, in that order. */

@@ -7,8 +7,9 @@ import { ErrorCode, internalError, invalidParams, type JsonObject, ProtocolError
 import type { Catalog } from './catalog.ts'
 import { complete } from './completion.ts'
 import type { ToolContext } from './context.ts'
-import { promptArguments, toPromptResult } from './prompt.ts'
-import { type ListedResource, toReadResult } from './resource.ts'
+import { promptArguments } from './prompt.ts'
+import { renderPrompt } from './prompt-includes.ts'
+import { type ListedResource, readDefaults, toReadResult } from './resource.ts'
 import type { Tool } from './tool.ts'
 import { crashResult, inputErrorResult, toToolResult } from './tool-result.ts'
 
@@ -43,7 +44,7 @@ export function callTool(
   const name = params['name'] as string
   const tool = catalog.tools.get(name)
   if (tool === undefined) throw invalidParams(`Unknown tool: ${name}. tools/list names those there are.`)
-  if (tool.entity.execution?.taskSupport === 'required') {
+  if (tool.entity.execution?.taskSupport === 'required' && ctx.task === undefined) {
     throw new ProtocolError(
       ErrorCode.MethodNotFound,
       `Tool "${name}" runs only as a task: call it with the parameter "task".`,
@@ -76,6 +77,21 @@ export function callTool(
   }
 }
 
+/** Runs what a tool has to ask before its call becomes a task. Resolves to an empty result; rejects as the tool does. */
+export async function prepareTask(
+  catalog: Catalog,
+  params: JsonObject,
+  ctx: ToolContext,
+  failed: Failed,
+): Promise<JsonObject> {
+  const name = params['name'] as string
+  const tool = catalog.tools.get(name)
+  const parsed = await tool?.input.parse(params['arguments'])
+  // What is wrong with the arguments is the task's result.
+  if (parsed?.ok === true) await guarded('tool', name, failed, async () => tool?.prepare?.(parsed.value, ctx))
+  return {}
+}
+
 /** The result of resources/read. */
 export async function readResource(
   catalog: Catalog,
@@ -88,7 +104,7 @@ export async function readResource(
   if (found === undefined) throw resourceNotFound(uri)
   const { definition, variables } = found
   const result = await guarded('resource', uri, failed, async () =>
-    toReadResult(await definition.read(variables, ctx, uri), uri, definition.entity.mimeType),
+    toReadResult(await definition.read(variables, ctx, uri), uri, readDefaults(definition)),
   )
   return result as unknown as JsonObject
 }
@@ -104,7 +120,7 @@ export async function getPrompt(
   const prompt = catalog.prompts.get(name)
   if (prompt === undefined) throw invalidParams(`Unknown prompt: ${name}. prompts/list names those there are.`)
   const args = promptArguments(prompt, params['arguments'])
-  const result = await guarded('prompt', name, failed, async () => toPromptResult(await prompt.get(args, ctx), prompt))
+  const result = await guarded('prompt', name, failed, () => renderPrompt(catalog, prompt, args, ctx))
   return result as unknown as JsonObject
 }
 

@@ -9,8 +9,11 @@
  */
 import {
   type Annotations,
+  type CacheHints,
+  cacheHintsFault,
   describeValue,
   type Icon,
+  isBase64,
   type JsonObject,
   parseTemplate,
   type ReadResult,
@@ -20,18 +23,29 @@ import {
   toBase64,
   type UriTemplate,
   UriTemplateError,
+  withCacheHints,
 } from '#protocol'
-import type { Completer } from './completion.ts'
+import { encodeLiteral } from '#protocol/uri-template'
+import { type Completer, checkCompleter } from './completion.ts'
 import type { ToolContext } from './context.ts'
-import { checkIcons, checkOptions, checkTexts, FeatureError, isRecord, pick, refuse } from './definition.ts'
+import { checkOptions, checkShown, checkTexts, FeatureError, isRecord, pick, refuse } from './definition.ts'
+import { checkResourceUi, isUiResource, type ResourceUi, UI_MIME_TYPE } from './ui.ts'
 
-/** Text, bytes, `{ text }` or `{ blob }` (base64), or the whole result. */
+/** Text, bytes, `{ text }` or `{ blob }` (base64), or the whole result, which may bring hints of its own as `cache`. */
 export type ReadReturn =
   | string
   | Uint8Array
   | { readonly text: string; readonly mimeType?: string }
   | { readonly blob: string | Uint8Array; readonly mimeType?: string }
-  | ReadResult
+  | (ReadResult & { readonly cache?: ReadCache })
+
+/** How long and by whom what was read may be kept. Revisions before 2026-07-28 have no words for it. */
+export interface ReadCache {
+  /** Milliseconds, 0 or more. */
+  readonly ttlMs: number
+  /** 'public': the same for every caller, so that caches may share it. */
+  readonly scope: 'public' | 'private'
+}
 
 interface Described {
   /** Default: the URI or the template. */
@@ -42,6 +56,11 @@ interface Described {
   readonly annotations?: Annotations | undefined
   /** Each `src` is an https: or data: URI. */
   readonly icons?: readonly Icon[] | undefined
+  /** Default: what the server says for all. */
+  readonly cache?: ReadCache | undefined
+  /** What a user interface needs of its host; for URIs that begin with ui://. */
+  readonly ui?: ResourceUi | undefined
+  /** Keys of your own, such as 'com.example/owner'; prefixes with the second label `mcp` or `modelcontextprotocol` are taken. */
   readonly _meta?: JsonObject | undefined
 }
 
@@ -71,6 +90,7 @@ export interface Resource {
   /** The URI. */
   readonly key: string
   readonly entity: ResourceEntity
+  readonly cache: CacheHints | undefined
   read(variables: TemplateVariables, ctx: ToolContext, uri: string): unknown
 }
 
@@ -80,6 +100,7 @@ export interface ResourceTemplate {
   /** The template's text. */
   readonly key: string
   readonly entity: ResourceTemplateEntity
+  readonly cache: CacheHints | undefined
   readonly template: UriTemplate
   readonly complete: { readonly [variable: string]: Completer }
   readonly list: ResourceTemplateOptions['list']
@@ -94,17 +115,20 @@ export function defineResource(uri: string, options: ResourceOptions): Resource 
     refuse('Resource', `the URI must be absolute, such as "config://app", got ${describeValue(uri)}`)
   }
   const what = `Resource "${uri}"`
+  if (encodeLiteral(uri) !== uri) refuse(what, `its URI must be percent-encoded: ${encodeLiteral(uri)}`)
   checkOptions(what, options, 'read')
   checkTexts(what, options, texts)
-  checkIcons(what, options.icons)
+  checkShown(what, options)
   if (options.size !== undefined && !(Number.isSafeInteger(options.size) && options.size >= 0)) {
     refuse(what, `size must be a number of bytes, got ${describeValue(options.size)}`)
   }
-  const described = pick(options, ['title', 'description', 'mimeType', 'size', 'annotations', 'icons', '_meta'])
+  const described = pick(options, ['title', 'description', 'mimeType', 'size', 'annotations', 'icons'])
   return {
     kind: 'resource',
     key: uri,
-    entity: { uri, name: options.name ?? uri, ...described } as ResourceEntity, // pick leaves out what is undefined
+    // pick leaves out what is undefined
+    entity: { uri, name: options.name ?? uri, ...described, ...uiMembers(what, uri, options) } as ResourceEntity,
+    cache: cacheOf(what, options.cache),
     read: (variables, ctx, asked) => options.read(variables, ctx, asked),
   }
 }
@@ -116,7 +140,7 @@ export function defineResourceTemplate(text: string, options: ResourceTemplateOp
   const what = `Resource template "${text}"`
   checkOptions(what, options, 'read')
   checkTexts(what, options, texts)
-  checkIcons(what, options.icons)
+  checkShown(what, options)
   const template = parsed(text)
   const { complete = {}, list } = options
   for (const variable of Object.keys(complete)) {
@@ -124,11 +148,20 @@ export function defineResourceTemplate(text: string, options: ResourceTemplateOp
     const known = template.variables.join(', ') || 'none'
     refuse(what, `complete names the variable "${variable}", which the template lacks; it has ${known}`)
   }
-  const described = pick(options, ['title', 'description', 'mimeType', 'annotations', 'icons', '_meta'])
+  for (const [variable, completer] of Object.entries(complete)) checkCompleter(what, `complete.${variable}`, completer)
+  if (list !== undefined && typeof list !== 'function')
+    refuse(what, `list must be a function, got ${describeValue(list)}`)
+  const described = pick(options, ['title', 'description', 'mimeType', 'annotations', 'icons'])
   return {
     kind: 'template',
     key: text,
-    entity: { uriTemplate: text, name: options.name ?? text, ...described } as ResourceTemplateEntity, // as above
+    entity: {
+      uriTemplate: text,
+      name: options.name ?? text,
+      ...described,
+      ...uiMembers(what, text, options),
+    } as ResourceTemplateEntity, // as above
+    cache: cacheOf(what, options.cache),
     template,
     complete,
     list,
@@ -136,22 +169,86 @@ export function defineResourceTemplate(text: string, options: ResourceTemplateOp
   }
 }
 
-/** Shapes what `read` returned for `uri`. Throws a FeatureError `MCP_RESULT` for a value that has no meaning. */
-export function toReadResult(returned: unknown, uri: string, mimeType?: string): ReadResult {
+/**
+ * Shapes what `read` returned for `uri`, with the definition's type, hints and `_meta.ui` where the value has none of its own.
+ * Throws a FeatureError `MCP_RESULT` for a value that has no meaning.
+ */
+export function toReadResult(returned: unknown, uri: string, defaults: ReadDefaults = {}): ReadResult {
+  const { mimeType, cache, ui } = defaults
   const one = (contents: object, type = mimeType): ReadResult => ({
-    contents: [{ uri, ...(type !== undefined && { mimeType: type }), ...contents } as ResourceContents], // text or blob
+    // A client may ask in characters that no URI has, and what it gets has to be one.
+    contents: [
+      { uri: encodeLiteral(uri), ...(type !== undefined && { mimeType: type }), ...contents } as ResourceContents,
+    ], // text or blob
   })
-  if (typeof returned === 'string') return one({ text: returned })
-  if (returned instanceof Uint8Array) return one({ blob: toBase64(returned) })
-  if (isRecord(returned)) {
-    const { contents, text, blob, mimeType: own } = returned
-    const type = typeof own === 'string' ? own : mimeType
-    if (Array.isArray(contents)) return wholeResult(returned, contents, uri)
-    if (typeof text === 'string') return one({ text }, type)
-    if (typeof blob === 'string' || blob instanceof Uint8Array) return one({ blob: toBase64(blob) }, type)
+  const shape = (): ReadResult => {
+    if (typeof returned === 'string') return one({ text: returned })
+    if (returned instanceof Uint8Array) return one({ blob: toBase64(returned) })
+    if (isRecord(returned)) {
+      const { contents, text, blob, mimeType: own } = returned
+      const type = typeof own === 'string' ? own : mimeType
+      if (Array.isArray(contents)) return wholeResult(returned, contents, uri)
+      if (typeof text === 'string') return one({ text }, type)
+      if (blob instanceof Uint8Array || (typeof blob === 'string' && isBase64(blob)))
+        return one({ blob: toBase64(blob) }, type)
+    }
+    const forms = 'Return a string, a Uint8Array, { text }, { blob } with base64 or bytes, or { contents }'
+    throw new FeatureError('MCP_RESULT', `Resource "${uri}": read returned ${describeValue(returned)}. ${forms}`)
   }
-  const forms = 'Return a string, a Uint8Array, { text }, { blob } or { contents }'
-  throw new FeatureError('MCP_RESULT', `Resource "${uri}": read returned ${describeValue(returned)}. ${forms}`)
+  const own = isRecord(returned) && Array.isArray(returned['contents']) ? returned['cache'] : undefined
+  const hints = own === undefined ? cache : hintsOf(uri, own)
+  const result = ui === undefined ? shape() : withUi(shape(), ui)
+  return hints === undefined ? result : withCacheHints(result, hints)
+}
+
+/** What the definition says of what is read. */
+export interface ReadDefaults {
+  readonly mimeType?: string | undefined
+  readonly cache?: CacheHints | undefined
+  readonly ui?: unknown
+}
+
+/** The defaults of a definition, for `toReadResult`. */
+export function readDefaults({ entity, cache }: Resource | ResourceTemplate): ReadDefaults {
+  return { mimeType: entity.mimeType, cache, ui: entity._meta?.['ui'] }
+}
+
+function withUi(result: ReadResult, ui: unknown): ReadResult {
+  const contents = result.contents.map((held) =>
+    held._meta?.['ui'] === undefined ? { ...held, _meta: { ...held._meta, ui } } : held,
+  )
+  return { ...result, contents }
+}
+
+function hintsOf(uri: string, own: unknown): CacheHints {
+  const { ttlMs, scope }: { readonly ttlMs?: unknown; readonly scope?: unknown } = isRecord(own) ? own : {}
+  const hints = { ttlMs, cacheScope: scope }
+  const fault = cacheHintsFault(hints)
+  if (fault !== undefined) throw new FeatureError('MCP_RESULT', `Resource "${uri}": cache ${nameOfScope(fault)}`)
+  return hints as CacheHints // checked just now
+}
+
+function cacheOf(what: string, cache: ReadCache | undefined): CacheHints | undefined {
+  if (cache === undefined) return undefined
+  if (!isRecord(cache)) refuse(what, `cache must be { ttlMs, scope }, got ${describeValue(cache)}`)
+  const hints: CacheHints = { ttlMs: cache.ttlMs, cacheScope: cache.scope }
+  const fault = cacheHintsFault(hints)
+  if (fault !== undefined) refuse(what, `cache ${nameOfScope(fault)}`)
+  return hints
+}
+
+/** Authors write `scope` where the wire has `cacheScope`. */
+const nameOfScope = (fault: string): string => fault.replaceAll('cacheScope', 'scope')
+
+/** `_meta` with what `ui` says, and the type of interfaces where none is given. */
+function uiMembers(what: string, uri: string, { mimeType, ui, _meta }: Described): object {
+  checkResourceUi(what, uri, mimeType, ui)
+  if (ui !== undefined && _meta !== undefined && Object.hasOwn(_meta, 'ui'))
+    refuse(what, '_meta holds "ui", which an option sets already. Leave it out of _meta')
+  return {
+    ...(isUiResource(uri) && { mimeType: UI_MIME_TYPE }),
+    ...((_meta !== undefined || ui !== undefined) && { _meta: { ..._meta, ...(ui !== undefined && { ui }) } }),
+  }
 }
 
 function wholeResult(
@@ -160,7 +257,8 @@ function wholeResult(
   uri: string,
 ): ReadResult {
   for (const [index, held] of contents.entries()) {
-    const isGood = isRecord(held) && typeof held['uri'] === 'string' && (isText(held['text']) || isText(held['blob']))
+    const isGood =
+      isRecord(held) && typeof held['uri'] === 'string' && (isText(held['text']) || isEncoded(held['blob']))
     if (isGood) continue
     const sentence = `contents[${index}] needs a uri, and a text or a base64 blob, all strings`
     throw new FeatureError('MCP_RESULT', `Resource "${uri}": ${sentence}`)
@@ -171,6 +269,7 @@ function wholeResult(
   }
 }
 
+const isEncoded = (value: unknown): boolean => typeof value === 'string' && isBase64(value)
 const isText = (value: unknown): boolean => typeof value === 'string'
 
 function parsed(text: string): UriTemplate {

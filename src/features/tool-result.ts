@@ -10,7 +10,6 @@ import {
   describeIssues,
   describeValue,
   type Issue,
-  type JsonObject,
   type ParseResult,
   type ToolResult,
   text,
@@ -63,10 +62,10 @@ function shape(returned: unknown, tool: Tool): ToolResult {
 
 function structuredResult(returned: { readonly [key: string]: unknown }, tool: Tool): ToolResult {
   const { structured, content } = returned
-  if (!isRecord(structured))
+  if (structured === undefined || typeof structured === 'function' || typeof structured === 'symbol')
     throw new FeatureError(
       'MCP_RESULT',
-      `${start(tool)} structured must be an object, got ${describeValue(structured)}`,
+      `${start(tool)} structured must be a JSON value, got ${describeValue(structured)}`,
     )
   if (content !== undefined && !Array.isArray(content))
     throw meaningless(tool, `content that is ${describeValue(content)}`)
@@ -82,12 +81,11 @@ function wholeResult(
   tool: Tool,
 ): ToolResult {
   const { structuredContent, isError, _meta } = returned
-  if (structuredContent !== undefined && !isRecord(structuredContent)) {
+  if (typeof structuredContent === 'function' || typeof structuredContent === 'symbol')
     throw new FeatureError(
       'MCP_RESULT',
-      `${start(tool)} structuredContent must be an object, got ${describeValue(structuredContent)}`,
+      `${start(tool)} structuredContent must be a JSON value, got ${describeValue(structuredContent)}`,
     )
-  }
   return {
     content: checkedContent(content, tool),
     ...(structuredContent !== undefined && { structuredContent }),
@@ -110,14 +108,17 @@ function checkedResult(result: ToolResult, returned: unknown, parsed: ParseResul
     return errorResult(`Tool "${tool.key}" returned what its output schema refuses: ${describeIssues(parsed.issues)}`)
   }
   if (parsed.value === result.structuredContent) return result
-  const structuredContent = parsed.value as JsonObject // an output schema is an object schema
+  const structuredContent = parsed.value
   const isTextOurs = isRecord(returned) && 'structured' in returned && returned['content'] === undefined
   return { ...result, structuredContent, ...(isTextOurs && { content: [text(jsonOf(structuredContent, tool))] }) }
 }
 
-function jsonOf(value: object, tool: Tool): string {
+/** The value as JSON text. Throws a FeatureError for a value that JSON has no words for. */
+function jsonOf(value: unknown, tool: Tool): string {
   try {
-    return JSON.stringify(value)
+    const text: string | undefined = JSON.stringify(value)
+    if (text !== undefined) return text
+    throw new TypeError(`${describeValue(value)} is no JSON value`)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new FeatureError('MCP_RESULT', `${start(tool)} structured value is not JSON: ${reason}`, { cause: error })

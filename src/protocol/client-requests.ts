@@ -4,7 +4,9 @@
  * Spec: MCP 2025-11-25, client/sampling, client/elicitation, client/roots.
  */
 import type { AudioContent, ContentBlock, ImageContent, Role, TextContent } from './content.ts'
+import { elicitRequestFault } from './elicit-requests.ts'
 import type { ToolEntity } from './entities.ts'
+import { ErrorCode, ProtocolError } from './errors.ts'
 import type { JsonObject } from './json-rpc.ts'
 
 /** A model's wish to call a tool. Since 2025-11-25. */
@@ -20,7 +22,8 @@ export interface ToolResultContent {
   readonly type: 'tool_result'
   readonly toolUseId: string
   readonly content: readonly ContentBlock[]
-  readonly structuredContent?: JsonObject
+  /** An object in revision 2025-11-25, any JSON value since. */
+  readonly structuredContent?: unknown
   readonly isError?: boolean
   readonly _meta?: JsonObject
 }
@@ -74,7 +77,8 @@ export interface ElicitUrlRequest {
   readonly mode: 'url'
   readonly message: string
   readonly url: string
-  readonly elicitationId: string
+  /** Unique to the server. Revision 2025-11-25 needs it, later ones leave it out. */
+  readonly elicitationId?: string
   readonly _meta?: JsonObject
 }
 /** The params of elicitation/create. */
@@ -85,6 +89,27 @@ export interface ElicitResult {
   /** Only for an accepted form. */
   readonly content?: { readonly [field: string]: string | number | boolean | readonly string[] }
   readonly _meta?: JsonObject
+}
+
+/**
+ * The error for a request that cannot go on before its user visited these pages. Only revision 2025-11-25 has it; under
+ * later ones ask with `ctx.elicit`. Throws a TypeError for an elicitation that is none of url mode with an id.
+ *
+ *     throw urlElicitationRequired([{ mode: 'url', message: 'Sign in', url: 'https://...', elicitationId: 'e-1' }])
+ *
+ * Spec: MCP 2025-11-25, client/elicitation, URL elicitation required error.
+ */
+export function urlElicitationRequired(
+  elicitations: readonly (Omit<ElicitUrlRequest, 'mode'> & { readonly mode?: 'url' })[],
+  message = 'This request needs the user to visit a page first',
+): ProtocolError {
+  const whole = elicitations.map((one) => ({ ...one, mode: 'url' as const }))
+  for (const [index, one] of whole.entries()) {
+    const fault = elicitRequestFault(one)
+    if (fault !== undefined) throw new TypeError(`urlElicitationRequired: elicitations[${index}]: ${fault}`)
+  }
+  if (whole.length === 0) throw new TypeError('urlElicitationRequired: name at least one elicitation, got none')
+  return new ProtocolError(ErrorCode.UrlElicitationRequired, message, { elicitations: whole })
 }
 
 export interface Root {

@@ -6,7 +6,9 @@
  *
  * Spec: MCP 2025-11-25, server/tools, tool result.
  */
+import { describeValue } from './describe.ts'
 import type { JsonObject } from './json-rpc.ts'
+import { annotationsFault, iconsFault } from './presentation.ts'
 
 export type Role = 'user' | 'assistant'
 
@@ -83,8 +85,8 @@ export type ResourceContents = TextResourceContents | BlobResourceContents
 /** The result of tools/call. */
 export interface ToolResult {
   readonly content: readonly ContentBlock[]
-  /** Since 2025-06-18. */
-  readonly structuredContent?: JsonObject
+  /** An object since 2025-06-18, any JSON value since 2026-07-28. */
+  readonly structuredContent?: unknown
   readonly isError?: boolean
   readonly _meta?: JsonObject
 }
@@ -125,26 +127,48 @@ export function toBase64(data: Uint8Array | string): string {
  */
 export function contentFault(block: unknown): string | undefined {
   if (typeof block !== 'object' || block === null) return 'must be an object with a type'
-  const { type, text, data, mimeType, uri, name, resource } = block as { readonly [key: string]: unknown }
+  const held = block as { readonly [key: string]: unknown }
+  const fault = membersFault(held)
+  if (fault !== undefined || held['annotations'] === undefined) return fault
+  const annotations = annotationsFault(held['annotations'])
+  return annotations === undefined ? undefined : `has annotations of which ${annotations}`
+}
+
+function membersFault(block: { readonly [key: string]: unknown }): string | undefined {
+  const { type, text, data, mimeType, uri, name, size, icons, resource } = block
   switch (type) {
     case 'text':
       return typeof text === 'string' ? undefined : 'of type text needs a string text'
     case 'image':
     case 'audio':
       if (typeof data !== 'string') return `of type ${type} needs base64 data as a string`
-      return typeof mimeType === 'string' ? undefined : `of type ${type} needs a string mimeType`
-    case 'resource_link':
-      return typeof uri === 'string' && typeof name === 'string'
-        ? undefined
-        : 'of type resource_link needs uri and name'
+      if (typeof mimeType !== 'string') return `of type ${type} needs a string mimeType`
+      return isBase64(data) ? undefined : `of type ${type} needs its data as base64`
+    case 'resource_link': {
+      if (typeof uri !== 'string' || typeof name !== 'string') return 'of type resource_link needs uri and name'
+      if (size !== undefined && !(Number.isSafeInteger(size) && (size as number) >= 0)) {
+        return `of type resource_link needs size as a number of bytes, got ${describeValue(size)}`
+      }
+      const fault = icons === undefined ? undefined : iconsFault(icons)
+      return fault === undefined ? undefined : `of type resource_link has icons of which ${fault}`
+    }
     case 'resource': {
       const held =
         typeof resource === 'object' && resource !== null ? (resource as { readonly [key: string]: unknown }) : {}
       const isWhole =
         typeof held['uri'] === 'string' && (typeof held['text'] === 'string' || typeof held['blob'] === 'string')
-      return isWhole ? undefined : 'of type resource needs a resource with a uri and a text or blob'
+      if (!isWhole) return 'of type resource needs a resource with a uri and a text or blob'
+      const { blob } = held
+      return typeof blob !== 'string' || isBase64(blob) ? undefined : 'of type resource needs its blob as base64'
     }
     default:
       return `has type ${JSON.stringify(type) ?? 'undefined'}; text, image, audio, resource_link and resource exist`
   }
+}
+
+/** Whether `data` is base64 of the standard alphabet; its padding may be missing. Spec: RFC 4648, section 4. */
+export function isBase64(data: string): boolean {
+  const end = data.endsWith('==') ? data.length - 2 : data.endsWith('=') ? data.length - 1 : data.length
+  if (end % 4 === 1 || (end < data.length && data.length % 4 !== 0)) return false
+  return !/[^A-Za-z0-9+/]/.test(end === data.length ? data : data.slice(0, end))
 }

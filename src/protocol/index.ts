@@ -1,13 +1,17 @@
 /** MCP as pure functions: names only. */
+export { type CacheHints, cacheHintsFault, cacheHintsOf, withCacheHints } from './cache-hints.ts'
 export {
   type ClientCapabilities,
+  type Extensions,
   has,
+  hasExtension,
   readClientCapabilities,
   type ServerCapabilities,
   type ServerOffer,
   serverCapabilities,
   writeClientCapabilities,
 } from './capabilities.ts'
+export { capabilitiesOf, capabilityPath, SKILLS_EXTENSION, TASKS_EXTENSION } from './capability-path.ts'
 export type {
   ElicitFormRequest,
   ElicitRequest,
@@ -22,7 +26,8 @@ export type {
   ToolResultContent,
   ToolUseContent,
 } from './client-requests.ts'
-export { clientResultFault } from './client-results.ts'
+export { urlElicitationRequired } from './client-requests.ts'
+export { clientRequestFault, clientResultFault, ROOTS_MAX, rootsResultFault } from './client-results.ts'
 export {
   type Annotations,
   type AudioContent,
@@ -35,6 +40,7 @@ export {
   type Icon,
   type ImageContent,
   image,
+  isBase64,
   type ResourceContents,
   type ResourceLink,
   type Role,
@@ -47,6 +53,8 @@ export {
 } from './content.ts'
 export { type CursorPosition, decodeCursor, encodeCursor, type Page, paginate } from './cursor.ts'
 export { describeValue } from './describe.ts'
+export { elicitRequestFault, elicitResultFault, withElicitDefaults } from './elicit-requests.ts'
+export { FORM_CHOICES_MAX, FORM_FIELDS_MAX, formDefaults, formSchemaFault } from './elicit-schema.ts'
 export type {
   Completion,
   Implementation,
@@ -63,14 +71,26 @@ export type {
 export {
   ErrorCode,
   type ErrorObject,
+  headerMismatch,
+  httpStatusOf,
   internalError,
   invalidParams,
   invalidRequest,
   methodNotFound,
+  missingClientCapability,
   ProtocolError,
   resourceNotFound,
   toErrorObject,
+  unsupportedProtocolVersion,
 } from './errors.ts'
+export {
+  decodeHeaderValue,
+  encodeHeaderValue,
+  headerFault,
+  headerOf,
+  type RequestHeaders,
+  standardHeaders,
+} from './http-headers.ts'
 export {
   type AnySchema,
   defineInput,
@@ -109,16 +129,38 @@ export {
   schemaCompiles,
 } from './json-schema.ts'
 export { isAtLeast, isLogLevel, type LogLevel, logLevels, severity } from './log-level.ts'
-export { type Check, isInRevision, type MethodRow, methodRow, methodRows } from './methods.ts'
 export {
+  clientCapabilitiesKey,
+  clientInfoKey,
+  logLevelKey,
+  protocolVersionKey,
+  serverInfoKey,
+  subscriptionIdKey,
+} from './meta-keys.ts'
+export { isMetaKey, isReservedMetaKey, META_KEY_LENGTH_MAX, metaFault } from './meta-rules.ts'
+export { type Check, isInRevision, type MethodRow, methodRow, methodRows } from './methods.ts'
+export { isModern, type RequestMeta, readRequestMeta } from './modern-request.ts'
+export {
+  type ParameterHeader,
+  ParameterHeaderError,
+  parameterHeaderFault,
+  parameterHeaders,
+  parameterHeadersOf,
+} from './parameter-headers.ts'
+export { annotationsFault, ICON_SRC_LENGTH_MAX, ICONS_MAX, iconFault, iconsFault } from './presentation.ts'
+export {
+  allRevisions,
   type Feature,
   knowsMethod,
   latestRevision,
   legacyRevisions,
+  modernRevisions,
   negotiate,
+  type ResultContext,
   type Revision,
   revisionOf,
 } from './revisions/index.ts'
+export { SAMPLE_MESSAGES_MAX, SAMPLE_TOOLS_MAX, sampleRequestFault, sampleResultFault } from './sample-requests.ts'
 export type { StandardSchema } from './standard-schema.ts'
 export {
   MATCHED_URI_LENGTH_MAX,

@@ -1,6 +1,6 @@
 /**
  * What a tool takes (and gives): one door for Standard Schemas and plain JSON Schemas. The prepared schema says what to
- * advertise, always an object schema, and parses a value into what the handler gets.
+ * advertise, for arguments always an object schema, and parses a value into what the handler gets.
  *
  *     const input = defineInput(z.object({ city: z.string() }))
  *     input.jsonSchema                      // { type: 'object', properties: { city: { type: 'string' } }, ... }
@@ -9,6 +9,7 @@
 import { ISSUES_MAX, type Issue, issueAt } from './issues.ts'
 import { isObject } from './json-rpc.ts'
 import { compileSchema, type JsonSchema, SchemaError } from './json-schema.ts'
+import { checkBounds } from './schema-bounds.ts'
 import { isStandardSchema, type StandardIssue, type StandardResult, type StandardSchema } from './standard-schema.ts'
 
 /** Anything that describes a value: a Standard Schema or a JSON Schema object. */
@@ -26,9 +27,9 @@ export type ParseResult =
   | { readonly ok: false; readonly issues: readonly Issue[] }
 
 export interface InputSchema {
-  /** What is advertised; `type` is 'object'. */
+  /** What is advertised; for an input `type` is 'object'. */
   readonly jsonSchema: JsonSchema
-  /** Checks and transforms a value; undefined counts as {}. A promise only for Standard Schemas that validate that way. */
+  /** Checks and transforms a value; undefined arguments count as {}. A promise only for Standard Schemas that validate that way. */
   parse(value: unknown): ParseResult | Promise<ParseResult>
 }
 
@@ -37,7 +38,10 @@ export function defineInput(schema: AnySchema | undefined): InputSchema {
   return prepare(schema === undefined ? anyObject : schema, 'input')
 }
 
-/** The same for a tool's output: what is advertised is the schema of values after parsing. */
+/**
+ * The same for a tool's output: what is advertised is the schema of values after parsing. It may be of any type, since the
+ * structured result may be any JSON value. Spec: MCP 2026-07-28, server/tools, output schema.
+ */
 export function defineOutput(schema: AnySchema): InputSchema {
   return prepare(schema, 'output')
 }
@@ -53,12 +57,12 @@ function prepare(schema: AnySchema, side: 'input' | 'output'): InputSchema {
       `The ${side} schema must be an object, got ${JSON.stringify(schema)}. ${hint}`,
     )
   }
-  const jsonSchema = asObjectSchema(JSON.parse(JSON.stringify(schema)) as JsonSchema, side)
+  const jsonSchema = sideSchema(copyOf(schema), side)
   const compiled = compileSchema(jsonSchema)
   return {
     jsonSchema,
     parse(value) {
-      const given = value ?? {}
+      const given = side === 'input' ? (value ?? {}) : value
       const issues = compiled.check(given)
       return issues === undefined ? { ok: true, value: given } : { ok: false, issues }
     },
@@ -67,11 +71,12 @@ function prepare(schema: AnySchema, side: 'input' | 'output'): InputSchema {
 
 function prepareStandard(schema: StandardSchema, side: 'input' | 'output'): InputSchema {
   const { validate } = schema['~standard']
-  const jsonSchema = asObjectSchema(advertised(schema, side), side)
+  const jsonSchema = sideSchema(advertised(schema, side), side)
+  checkBounds(jsonSchema)
   return {
     jsonSchema,
     parse(value) {
-      const given = value ?? {}
+      const given = side === 'input' ? (value ?? {}) : value
       const result = validate(given)
       return result instanceof Promise ? result.then((settled) => outcome(settled, given)) : outcome(result, given)
     },
@@ -84,9 +89,9 @@ function advertised(schema: StandardSchema, side: 'input' | 'output'): JsonSchem
   try {
     if (jsonSchema !== undefined) return withoutDefaultDialect(jsonSchema[side]({ target: 'draft-2020-12' }))
     const toJsonSchema: unknown = Reflect.get(schema, 'toJsonSchema')
-    if (typeof toJsonSchema !== 'function') return { type: 'object' }
+    if (typeof toJsonSchema !== 'function') return side === 'input' ? { type: 'object' } : {}
     const made: unknown = toJsonSchema.call(schema)
-    return isObject(made) ? withoutDefaultDialect(made) : { type: 'object' }
+    return isObject(made) ? withoutDefaultDialect(made) : side === 'input' ? { type: 'object' } : {}
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     const message = `The ${side} schema made with ${vendor} has no JSON Schema: ${reason}. Use types that JSON can carry`
@@ -100,7 +105,18 @@ function withoutDefaultDialect(schema: JsonSchema): JsonSchema {
   return left
 }
 
-function asObjectSchema(schema: JsonSchema, side: 'input' | 'output'): JsonSchema {
+function copyOf(schema: JsonSchema): JsonSchema {
+  try {
+    return JSON.parse(JSON.stringify(schema)) as JsonSchema
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new SchemaError('MCP_SCHEMA_INVALID', `The schema is no JSON: ${reason}`, { cause: error })
+  }
+}
+
+/** Arguments are always an object, and their schema must say so; a result may be anything. */
+function sideSchema(schema: JsonSchema, side: 'input' | 'output'): JsonSchema {
+  if (side === 'output') return impliesObject(schema) ? { type: 'object', ...schema } : schema
   if (schema['type'] === 'object') return schema
   if (schema['type'] === undefined) return { type: 'object', ...schema }
   const type = JSON.stringify(schema['type'])
@@ -108,6 +124,17 @@ function asObjectSchema(schema: JsonSchema, side: 'input' | 'output'): JsonSchem
     'MCP_SCHEMA_INVALID',
     `The ${side} schema must be of type "object", got ${type}. Wrap it in an object`,
   )
+}
+
+/** Whether a schema without a type speaks of objects only; clients of older revisions are told of such schemas alone. */
+function impliesObject(schema: JsonSchema): boolean {
+  const { type, properties, required, anyOf, oneOf } = schema
+  if (type !== undefined) return false
+  const branches: unknown = anyOf ?? oneOf
+  if (Array.isArray(branches) && branches.length > 0) {
+    return branches.every((branch) => isObject(branch) && (branch['type'] === 'object' || impliesObject(branch)))
+  }
+  return properties !== undefined || required !== undefined
 }
 
 function outcome(result: StandardResult<unknown>, given: unknown): ParseResult {

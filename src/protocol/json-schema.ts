@@ -1,35 +1,28 @@
 /**
  * JSON Schema checks. A schema is compiled once per content, whoever asks and however often, and kept in a bounded cache.
  * The dialect is 2020-12 unless `$schema` names draft-07; other dialects, and `$ref`s that leave the schema, are refused:
- * nothing is ever fetched.
+ * nothing is ever fetched. Schemas and checks have bounds, see schema-bounds.ts and patterns.ts.
  *
  *     const city = compileSchema({ type: 'object', properties: { city: { type: 'string' } } })
  *     city.check({ city: 7 })     // [{ path: 'city', message: 'expected string', got: 'number 7' }]
  *
- * Spec: MCP 2025-11-25, basic, JSON Schema usage.
+ * Spec: MCP 2025-11-25 and 2026-07-28, basic, JSON Schema usage.
  */
 import { Ajv, type Options, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
-import { type Issue, issuesOfAjv } from './issues.ts'
-import { isObject, type JsonObject } from './json-rpc.ts'
+import { type Issue, issueAt, issuesOfAjv } from './issues.ts'
+import { isObject } from './json-rpc.ts'
+import { compilePattern, PatternLimit } from './patterns.ts'
+import { instrumented, past, SCHEMA_LENGTH_MAX, STEP_KEYWORD, VALIDATION_STEPS_MAX } from './schema-bounds.ts'
+import { type JsonSchema, SchemaError } from './schema-error.ts'
+import { areUnique } from './unique-items.ts'
 
-/** A schema as data. Booleans are schemas too, but none that MCP can use. */
-export type JsonSchema = JsonObject
+export { type JsonSchema, SchemaError } from './schema-error.ts'
 
 export interface CompiledSchema {
   /** What is wrong with `value`, or undefined. At most `ISSUES_MAX` issues, one for a very large value. */
   check(value: unknown): Issue[] | undefined
-}
-
-/** A schema that cannot be used: malformed, of an unknown dialect, or with a reference that leads outside. */
-export class SchemaError extends Error {
-  override readonly name = 'SchemaError'
-  readonly code: 'MCP_SCHEMA_INVALID' | 'MCP_SCHEMA_DIALECT'
-  constructor(code: SchemaError['code'], message: string, options?: { cause?: unknown }) {
-    super(message, options)
-    this.code = code
-  }
 }
 
 /** Most compiled schemas kept; the one used longest ago goes first. */
@@ -45,7 +38,7 @@ let compiles = 0
 
 /** The compiled form of `schema`. Throws a SchemaError when it cannot be used. Costs a JSON.stringify when cached. */
 export function compileSchema(schema: JsonSchema): CompiledSchema {
-  const key = JSON.stringify(schema)
+  const key = textOf(schema)
   const known = cache.get(key)
   if (known !== undefined) {
     cache.delete(key)
@@ -63,17 +56,51 @@ export function schemaCompiles(): number {
   return compiles
 }
 
+function textOf(schema: JsonSchema): string {
+  try {
+    return JSON.stringify(schema)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new SchemaError('MCP_SCHEMA_INVALID', `The JSON Schema is no JSON: ${reason}`, { cause: error })
+  }
+}
+
 function compile(key: string): CompiledSchema {
-  const { engine, schema } = dialectOf(JSON.parse(key) as unknown)
+  if (key.length > SCHEMA_LENGTH_MAX) throw past(`is ${key.length} characters long; ${SCHEMA_LENGTH_MAX} are the limit`)
+  const { engine, schema: written } = dialectOf(JSON.parse(key) as unknown)
+  const schema = instrumented(written, engine === draft07)
   const whole = build(engine, schema, true)
   let first: ValidateFunction | undefined
   return {
     check(value) {
-      if (hasAtMost(value, CHECKED_WHOLE_MAX)) return whole(value) ? undefined : issuesOfAjv(whole.errors ?? [])
+      if (hasAtMost(value, CHECKED_WHOLE_MAX)) return run(whole, value)
       first ??= build(engine, schema, false)
-      return first(value) ? undefined : issuesOfAjv(first.errors ?? [])
+      return run(first, value)
     },
   }
+}
+
+function run(validate: ValidateFunction, value: unknown): Issue[] | undefined {
+  stepsLeft = VALIDATION_STEPS_MAX
+  try {
+    return validate(value) ? undefined : issuesOfAjv(validate.errors ?? [])
+  } catch (error) {
+    if (error instanceof TooManySteps) {
+      return [issueAt(value, [], `expected something that is checked in ${VALIDATION_STEPS_MAX} steps`)]
+    }
+    if (error instanceof PatternLimit) return [issueAt(value, [], error.message)]
+    throw error
+  }
+}
+
+/** Thrown through ajv's code, which has no other way to give up. */
+class TooManySteps extends Error {}
+let stepsLeft = 0
+
+/** One more reference was followed. A check is synchronous, so one counter is enough. */
+function step(): true {
+  if (--stepsLeft < 0) throw new TooManySteps()
+  return true
 }
 
 function build(engine: Engine, schema: JsonSchema, allErrors: boolean): ValidateFunction {
@@ -97,17 +124,8 @@ interface Engine {
   first(): Ajv
 }
 
-/** Patterns that only work without the u flag, such as `[\w-.]`, are common in the wild. */
-const lenientRegExp = Object.assign(
-  (pattern: string, flags: string): RegExp => {
-    try {
-      return new RegExp(pattern, flags)
-    } catch {
-      return new RegExp(pattern)
-    }
-  },
-  { code: 'new RegExp' },
-)
+/** ajv's generated code calls the object itself; the text is for code that is saved to a file, which ours is not. */
+const regExp = Object.assign(compilePattern, { code: 'new RegExp' })
 
 function engine(make: (options: Options) => Ajv): Engine {
   const instance = (allErrors: boolean): (() => Ajv) => {
@@ -121,9 +139,19 @@ function engine(make: (options: Options) => Ajv): Engine {
           ownProperties: true,
           logger: false,
           addUsedSchema: false,
-          code: { regExp: lenientRegExp },
+          code: { regExp },
         })
         formats.default(made)
+        made.addKeyword({ keyword: STEP_KEYWORD, schemaType: 'boolean', validate: step, errors: false })
+        // ajv compares every item with every other; ours takes one pass.
+        made.removeKeyword('uniqueItems')
+        made.addKeyword({
+          keyword: 'uniqueItems',
+          type: 'array',
+          schemaType: 'boolean',
+          validate: (isOn: boolean, items: readonly unknown[]) => !isOn || areUnique(items),
+          error: { message: 'must NOT have duplicate items' },
+        })
       }
       return made
     }

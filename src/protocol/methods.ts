@@ -1,18 +1,41 @@
 /**
- * The method table: one row for each request and notification of MCP, with who sends it, which announced capability it
- * needs, from which revision to which it exists, and a check of its params. A check returns undefined, or the sentence for a
- * -32602 that names the field and what came. Members that nobody defined are let through, as the specification asks.
+ * The method table: a row for each request and notification of MCP, with who sends it, which announced capability it
+ * needs, from which revision to which it exists, and a check of its params. A method that changed has two rows, one until
+ * the change and one since. A check returns undefined, or the sentence for a -32602 that names the field and what came.
  *
- *     const row = methodRow('tools/call')
+ *     const row = methodRow('tools/call', '2026-07-28')
  *     row?.check({ name: 7 })          // 'params.name must be a string, got number 7'
  *
- * Spec: MCP 2025-11-25, schema; the older revisions' schemas for `since`.
+ * Spec: MCP 2025-11-25 and 2026-07-28, schema; the older revisions' schemas for `since`; SEP-2663 (tasks), SEP-2640 (skills).
  */
-import { describeValue } from './describe.ts'
-import { isObject, isRequestId, type JsonObject } from './json-rpc.ts'
+import { SKILLS_EXTENSION, TASKS_EXTENSION } from './capability-path.ts'
+import { isRequestId } from './json-rpc.ts'
 import { isLogLevel } from './log-level.ts'
+import {
+  type Check,
+  checkCompletionArgument,
+  checkCompletionContext,
+  checkElicitation,
+  checkImplementation,
+  checkInput,
+  checkInputResponses,
+  checkRef,
+  checkSamplingMessages,
+  checkStringArguments,
+  checkSubscriptionFilter,
+  checkTask,
+  fields,
+  number,
+  object,
+  optional,
+  optionalNumber,
+  optionalObject,
+  optionalString,
+  required,
+  string,
+} from './params-checks.ts'
 
-export type Check = (params: JsonObject | undefined) => string | undefined
+export type { Check } from './params-checks.ts'
 
 export interface MethodRow {
   readonly name: string
@@ -28,12 +51,26 @@ export interface MethodRow {
   readonly since: string
   /** Last revision that has it; absent while it lives. */
   readonly until?: string
+  /** Which param the header `Mcp-Name` repeats. */
+  readonly headerParam?: 'name' | 'uri' | 'taskId'
+  /** Whether the answer may ask for input, and a retry may bring `inputResponses` and `requestState`. */
+  readonly mayAskInput?: true
+  /** Whether a complete result says how long it may be kept. */
+  readonly isCacheable?: true
+  /** A request that is never sent by itself, only inside `inputRequests`. */
+  readonly isEmbedded?: true
   readonly check: Check
 }
 
-/** The row of a method or notification, whatever its revision; undefined for unknown names. */
-export function methodRow(name: string): MethodRow | undefined {
-  return table.get(name)
+/**
+ * The row of a method or notification: in the revision of that version, undefined where it has none of the name; without a
+ * version the oldest row, undefined for names that no revision knows.
+ */
+export function methodRow(name: string, version?: string): MethodRow | undefined {
+  const found = table.get(name)
+  if (found === undefined || version === undefined) return found?.[0]
+  for (const row of found) if (isInRevision(row, version)) return row
+  return undefined
 }
 
 /** Whether a revision has the row's method. Versions are dates, so they compare as text. */
@@ -41,129 +78,10 @@ export function isInRevision(row: MethodRow, version: string): boolean {
   return version >= row.since && (row.until === undefined || version <= row.until)
 }
 
-type FieldCheck = (params: JsonObject) => string | undefined
-
-function fault(field: string, expected: string, value: unknown): string {
-  return `params.${field} must be ${expected}, got ${describeValue(value)}`
-}
-
-const isString = (value: unknown): boolean => typeof value === 'string'
-const isNumber = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value)
-
-function required(name: string, expected: string, accepts: (value: unknown) => boolean): FieldCheck {
-  return (params) => (accepts(params[name]) ? undefined : fault(name, expected, params[name]))
-}
-
-function optional(name: string, expected: string, accepts: (value: unknown) => boolean): FieldCheck {
-  return (params) => {
-    const value = params[name]
-    return value === undefined || accepts(value) ? undefined : fault(name, expected, value)
-  }
-}
-
-const string = (name: string): FieldCheck => required(name, 'a string', isString)
-const optionalString = (name: string): FieldCheck => optional(name, 'a string', isString)
-const object = (name: string): FieldCheck => required(name, 'an object', isObject)
-const optionalObject = (name: string): FieldCheck => optional(name, 'an object', isObject)
-const number = (name: string): FieldCheck => required(name, 'a finite number', isNumber)
-const optionalNumber = (name: string): FieldCheck => optional(name, 'a finite number', isNumber)
-
-function checkMeta(params: JsonObject): string | undefined {
-  const meta = params['_meta']
-  if (meta === undefined) return undefined
-  if (!isObject(meta)) return fault('_meta', 'an object', meta)
-  const token = meta['progressToken']
-  return token === undefined || isRequestId(token)
-    ? undefined
-    : fault('_meta.progressToken', 'a string or an integer', token)
-}
-
-const nothingSent: JsonObject = Object.freeze({})
-
-function fields(...checks: readonly FieldCheck[]): Check {
-  return (params = nothingSent) => {
-    const metaFault = checkMeta(params)
-    if (metaFault !== undefined) return metaFault
-    for (const check of checks) {
-      const found = check(params)
-      if (found !== undefined) return found
-    }
-    return undefined
-  }
-}
-
-function checkTask(params: JsonObject): string | undefined {
-  const task = params['task']
-  if (task === undefined) return undefined
-  if (!isObject(task)) return fault('task', 'an object', task)
-  const ttl = task['ttl']
-  return ttl === undefined || (isNumber(ttl) && (ttl as number) >= 0)
-    ? undefined
-    : fault('task.ttl', 'a number of milliseconds, 0 or more', ttl)
-}
-
-function checkImplementation(name: string): FieldCheck {
-  return (params) => {
-    const info = params[name]
-    if (!isObject(info)) return fault(name, 'an object', info)
-    if (!isString(info['name'])) return fault(`${name}.name`, 'a string', info['name'])
-    return isString(info['version']) ? undefined : fault(`${name}.version`, 'a string', info['version'])
-  }
-}
-
-function checkRef(params: JsonObject): string | undefined {
-  const ref = params['ref']
-  if (!isObject(ref)) return fault('ref', 'an object', ref)
-  if (ref['type'] === 'ref/prompt')
-    return isString(ref['name']) ? undefined : fault('ref.name', 'a string', ref['name'])
-  if (ref['type'] === 'ref/resource') return isString(ref['uri']) ? undefined : fault('ref.uri', 'a string', ref['uri'])
-  return fault('ref.type', '"ref/prompt" or "ref/resource"', ref['type'])
-}
-
-function checkCompletionArgument(params: JsonObject): string | undefined {
-  const argument = params['argument']
-  if (!isObject(argument)) return fault('argument', 'an object', argument)
-  if (!isString(argument['name'])) return fault('argument.name', 'a string', argument['name'])
-  return isString(argument['value']) ? undefined : fault('argument.value', 'a string', argument['value'])
-}
-
-function checkStringMap(name: string, value: unknown): string | undefined {
-  if (value === undefined) return undefined
-  if (!isObject(value)) return fault(name, 'an object of strings', value)
-  for (const key of Object.keys(value)) {
-    if (!isString(value[key])) return fault(`${name}.${key}`, 'a string', value[key])
-  }
-  return undefined
-}
-
-function checkCompletionContext(params: JsonObject): string | undefined {
-  const context = params['context']
-  if (context === undefined) return undefined
-  return isObject(context)
-    ? checkStringMap('context.arguments', context['arguments'])
-    : fault('context', 'an object', context)
-}
-
-function checkSamplingMessages(params: JsonObject): string | undefined {
-  const messages = params['messages']
-  if (!Array.isArray(messages)) return fault('messages', 'an array', messages)
-  for (const [index, message] of messages.entries()) {
-    if (!isObject(message)) return fault(`messages[${index}]`, 'an object', message)
-    const { role, content } = message
-    if (role !== 'user' && role !== 'assistant') return fault(`messages[${index}].role`, '"user" or "assistant"', role)
-    if (!isObject(content) && !Array.isArray(content)) {
-      return fault(`messages[${index}].content`, 'a content block or an array of them', content)
-    }
-  }
-  return undefined
-}
-
-function checkElicitation(params: JsonObject): string | undefined {
-  const mode = params['mode']
-  if (mode === undefined || mode === 'form') return object('requestedSchema')(params)
-  if (mode === 'url') return string('url')(params) ?? string('elicitationId')(params)
-  return fault('mode', '"form" or "url"', mode)
-}
+const V1 = '2024-11-05'
+const V3 = '2025-06-18'
+const V4 = '2025-11-25'
+const V5 = '2026-07-28'
 
 const bare = fields()
 const page = fields(optionalString('cursor'))
@@ -171,18 +89,18 @@ const uri = fields(string('uri'))
 const taskId = fields(string('taskId'))
 
 type Row = Omit<MethodRow, 'name' | 'kind'>
+type Rows = Readonly<Record<string, Row | readonly Row[]>>
 
-const V1 = '2024-11-05'
-const V3 = '2025-06-18'
-const V4 = '2025-11-25'
-
-const fromClient = (serverGate: string, check: Check): Row => ({
+/** Sent by the client; `more` adds to the row or replaces what it says. */
+const fromClient = (serverGate: string, check: Check, more?: Partial<Row>): Row => ({
   sender: 'client',
   serverGate,
   isEarly: false,
   since: V1,
   check,
+  ...more,
 })
+const listing = (serverGate: string): Row => fromClient(serverGate, page, { isCacheable: true })
 const listChanged = (serverGate: string): Row => ({
   sender: 'server',
   serverGate,
@@ -190,63 +108,91 @@ const listChanged = (serverGate: string): Row => ({
   since: V1,
   check: bare,
 })
-const taskMethod = (gate: string, check: Check): Row => ({
-  sender: 'both',
-  serverGate: gate,
-  clientGate: gate,
-  isEarly: false,
-  since: V4,
-  check,
-})
+const tasksExtension = `extensions.${TASKS_EXTENSION}`
+/** A method of tasks as 2025-11-25 had them, followed by the one of the extension if it kept the name. */
+const taskMethod = (gate: string, check: Check, later?: Row): readonly Row[] => [
+  { sender: 'both', serverGate: gate, clientGate: gate, isEarly: false, since: V4, until: V4, check },
+  ...(later === undefined ? [] : [later]),
+]
+const taskExtensionMethod = (check: Check): Row =>
+  fromClient(tasksExtension, check, { clientGate: tasksExtension, since: V5, headerParam: 'taskId' })
+/** What the server asks the client: a request of its own until 2025-11-25, inside a result since. */
+const asked = (clientGate: string, since: string, check: Check, later: Check): readonly Row[] => [
+  { sender: 'server', clientGate, isEarly: false, since, until: V4, check },
+  { sender: 'server', clientGate, isEarly: false, since: V5, isEmbedded: true, check: later },
+]
+const skills = `extensions.${SKILLS_EXTENSION}`
+const skillMethod = (check: Check, gate = skills): Row => fromClient(gate, check, { since: V4, isCacheable: true })
 
-const requests: Readonly<Record<string, Row>> = {
+const maxTokens = required('maxTokens', 'an integer', Number.isInteger)
+const level = required('level', 'a log level from debug to emergency', isLogLevel)
+const promptChecks = [string('name'), checkStringArguments] as const
+
+const requests: Rows = {
   initialize: {
     sender: 'client',
     isEarly: true,
     since: V1,
+    until: V4,
     check: fields(string('protocolVersion'), object('capabilities'), checkImplementation('clientInfo')),
   },
-  ping: { sender: 'both', isEarly: true, since: V1, check: bare },
-  'tools/list': fromClient('tools', page),
-  'tools/call': fromClient('tools', fields(string('name'), optionalObject('arguments'), checkTask)),
-  'resources/list': fromClient('resources', page),
-  'resources/templates/list': fromClient('resources', page),
-  'resources/read': fromClient('resources', uri),
-  'resources/subscribe': fromClient('resources.subscribe', uri),
-  'resources/unsubscribe': fromClient('resources.subscribe', uri),
-  'prompts/list': fromClient('prompts', page),
-  'prompts/get': fromClient(
-    'prompts',
-    fields(string('name'), (params) => checkStringMap('arguments', params['arguments'])),
-  ),
+  ping: { sender: 'both', isEarly: true, since: V1, until: V4, check: bare },
+  'server/discover': { sender: 'client', isEarly: false, since: V5, isCacheable: true, check: bare },
+  'tools/list': listing('tools'),
+  'tools/call': [
+    fromClient('tools', fields(string('name'), optionalObject('arguments'), checkTask), { until: V4 }),
+    fromClient('tools', fields(string('name'), optionalObject('arguments'), checkInput), {
+      since: V5,
+      headerParam: 'name',
+      mayAskInput: true,
+    }),
+  ],
+  'resources/list': listing('resources'),
+  'resources/templates/list': listing('resources'),
+  'resources/read': [
+    fromClient('resources', uri, { until: V4 }),
+    fromClient('resources', fields(string('uri'), checkInput), {
+      since: V5,
+      headerParam: 'uri',
+      mayAskInput: true,
+      isCacheable: true,
+    }),
+  ],
+  'resources/directory/read': skillMethod(fields(string('uri'), optionalString('cursor')), `${skills}#directoryRead`),
+  'resources/subscribe': fromClient('resources.subscribe', uri, { until: V4 }),
+  'resources/unsubscribe': fromClient('resources.subscribe', uri, { until: V4 }),
+  'prompts/list': listing('prompts'),
+  'prompts/get': [
+    fromClient('prompts', fields(...promptChecks), { until: V4 }),
+    fromClient('prompts', fields(...promptChecks, checkInput), { since: V5, headerParam: 'name', mayAskInput: true }),
+  ],
   'completion/complete': fromClient('completions', fields(checkRef, checkCompletionArgument, checkCompletionContext)),
-  'logging/setLevel': fromClient(
-    'logging',
-    fields(required('level', 'a log level from debug to emergency', isLogLevel)),
+  'logging/setLevel': fromClient('logging', fields(level), { until: V4 }),
+  'subscriptions/listen': { sender: 'client', isEarly: false, since: V5, check: fields(checkSubscriptionFilter) },
+  'sampling/createMessage': asked(
+    'sampling',
+    V1,
+    fields(checkSamplingMessages, maxTokens, checkTask),
+    fields(checkSamplingMessages, maxTokens),
   ),
-  'sampling/createMessage': {
-    sender: 'server',
-    clientGate: 'sampling',
-    isEarly: false,
-    since: V1,
-    check: fields(checkSamplingMessages, required('maxTokens', 'an integer', Number.isInteger), checkTask),
-  },
-  'elicitation/create': {
-    sender: 'server',
-    clientGate: 'elicitation',
-    isEarly: false,
-    since: V3,
-    check: fields(string('message'), checkElicitation, checkTask),
-  },
-  'roots/list': { sender: 'server', clientGate: 'roots', isEarly: false, since: V1, check: bare },
-  'tasks/get': taskMethod('tasks', taskId),
+  'elicitation/create': asked(
+    'elicitation',
+    V3,
+    fields(string('message'), checkElicitation(true), checkTask),
+    fields(string('message'), checkElicitation(false)),
+  ),
+  'roots/list': asked('roots', V1, bare, bare),
+  'tasks/get': taskMethod('tasks', taskId, taskExtensionMethod(taskId)),
   'tasks/result': taskMethod('tasks', taskId),
-  'tasks/cancel': taskMethod('tasks.cancel', taskId),
+  'tasks/cancel': taskMethod('tasks.cancel', taskId, taskExtensionMethod(taskId)),
   'tasks/list': taskMethod('tasks.list', page),
+  'tasks/update': taskExtensionMethod(fields(string('taskId'), checkInputResponses)),
+  'skills/list': skillMethod(page),
+  'skills/get': skillMethod(uri),
 }
 
-const notifications: Readonly<Record<string, Row>> = {
-  'notifications/initialized': { sender: 'client', isEarly: true, since: V1, check: bare },
+const notifications: Rows = {
+  'notifications/initialized': { sender: 'client', isEarly: true, since: V1, until: V4, check: bare },
   'notifications/cancelled': {
     sender: 'both',
     isEarly: true,
@@ -270,7 +216,7 @@ const notifications: Readonly<Record<string, Row>> = {
     isEarly: true,
     since: V1,
     check: fields(
-      required('level', 'a log level from debug to emergency', isLogLevel),
+      level,
       optionalString('logger'),
       required('data', 'a value', (value) => value !== undefined),
     ),
@@ -290,12 +236,22 @@ const notifications: Readonly<Record<string, Row>> = {
     clientGate: 'roots.listChanged',
     isEarly: false,
     since: V1,
+    until: V4,
     check: bare,
   },
   'notifications/tasks/status': {
     sender: 'both',
     isEarly: false,
     since: V4,
+    until: V4,
+    check: fields(string('taskId'), string('status')),
+  },
+  'notifications/tasks': {
+    sender: 'server',
+    serverGate: tasksExtension,
+    clientGate: tasksExtension,
+    isEarly: false,
+    since: V5,
     check: fields(string('taskId'), string('status')),
   },
   'notifications/elicitation/complete': {
@@ -303,15 +259,27 @@ const notifications: Readonly<Record<string, Row>> = {
     clientGate: 'elicitation.url',
     isEarly: false,
     since: V4,
+    until: V4,
     check: fields(string('elicitationId')),
+  },
+  'notifications/subscriptions/acknowledged': {
+    sender: 'server',
+    isEarly: false,
+    since: V5,
+    check: fields(checkSubscriptionFilter),
   },
 }
 
-function rows(kind: MethodRow['kind'], named: Readonly<Record<string, Row>>): MethodRow[] {
-  return Object.entries(named).map(([name, row]) => ({ name, kind, ...row }))
+function rows(kind: MethodRow['kind'], named: Rows): MethodRow[] {
+  return Object.entries(named).flatMap(([name, held]) => [held].flat().map((row) => ({ name, kind, ...row })))
 }
 
-/** Every row, requests first. */
+/** Every row, requests first; the rows of one name from old to new. */
 export const methodRows: readonly MethodRow[] = [...rows('request', requests), ...rows('notification', notifications)]
 
-const table: ReadonlyMap<string, MethodRow> = new Map(methodRows.map((row) => [row.name, row]))
+const table = new Map<string, MethodRow[]>()
+for (const row of methodRows) {
+  const known = table.get(row.name)
+  if (known === undefined) table.set(row.name, [row])
+  else known.push(row)
+}

@@ -5,9 +5,9 @@
  *     template.expand({ id: 'ann lee', page: 2 })       // 'users://ann%20lee/posts?page=2'
  *     template.match('users://ann%20lee/posts?page=2')  // { id: 'ann lee', page: '2' }
  *
- * A value never takes in a '/' of the URI except with `{+x}`, `{#x}` and the lists of `{/x*}`. A percent-encoded slash is
- * decoded into the value, so a handler that reads files must still check its paths. Matching takes time proportional to
- * the length of the template times that of the URI, whatever they hold.
+ * A value never takes in a '/' of the URI except with `{+x}`, `{#x}`, the lists of `{/x*}`, and in a query. A percent-encoded
+ * slash is decoded into the value, so a handler that reads files must still check its paths, with `confine` of
+ * features/roots. Matching takes time proportional to the length of the template times that of the URI, whatever they hold.
  *
  * Spec: RFC 6570; MCP 2025-11-25, server/resources, resource templates.
  */
@@ -127,7 +127,7 @@ function parseExpression(text: string, body: string): Expression {
 }
 
 /** Percent-encodes what may not stand in a URI; leaves reserved characters and percent triplets. */
-function encodeLiteral(text: string): string {
+export function encodeLiteral(text: string): string {
   return text.replace(/%(?![0-9A-Fa-f]{2})|[^\w\-.~:/?#[\]@!$&'()*+,;=%]+/gu, (run) =>
     encodeURIComponent(wellFormed(run)),
   )

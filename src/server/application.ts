@@ -4,15 +4,23 @@
  *     const Tree = defineSupervisor({ children: [child(Database), child(application(server, { http: { port: 3000 } }))] })
  */
 import type { Services } from '#actors/services'
+import type { Catalog } from '#features/catalog'
+import { SKILLS_SETTINGS } from '#features/skill-catalog'
+import { UI_EXTENSION } from '#features/ui'
 import { createLogger, logEvents } from '#observability/logger'
 import type { Report, ServerEvent } from '#observability/report'
-import { serverCapabilities } from '#protocol'
+import { type ServerCapabilities, SKILLS_EXTENSION, serverCapabilities, TASKS_EXTENSION } from '#protocol'
+import { legacyTasksCapability } from '#protocol/tasks'
 import { createNames, type SupervisorDefinition } from '#runtime'
-import { memoryEventStore, memorySessionStore } from '#storage/memory'
+import { openStore } from '#storage/open-store'
+import type { SessionRecord } from '#storage/port'
 import { Counters } from '#structures/counters'
 import { applicationTree } from '#supervisors/application'
-import { type ApplicationOptions, limitsOf, revisionsOf, transportsOf } from './options.ts'
+import { type ApplicationOptions, cacheOf, limitsOf, revisionsOf, transportsOf } from './options.ts'
 import type { Server } from './server.ts'
+
+/** Answers that may be used once and are remembered at a time. */
+const SPENT_MAX = 100_000
 
 /** The tree of a server. Wrong options throw here; a transport that cannot listen fails the start. */
 export function application(server: Server, options: ApplicationOptions): SupervisorDefinition<undefined> {
@@ -27,6 +35,8 @@ export function assemble(
 ): { tree: SupervisorDefinition<undefined>; current: () => Services } {
   const limits = limitsOf(options)
   const revisions = revisionsOf(options)
+  const cache = cacheOf(options)
+  const store = openStore(options.store)
   transportsOf(options)
   let current: Services | undefined
   const tree = applicationTree(() => {
@@ -38,21 +48,26 @@ export function assemble(
       instructions: server.instructions,
       catalog,
       revisions,
-      capabilities: () =>
-        serverCapabilities({
-          tools: catalog.tools.size > 0,
-          resources: catalog.resources.size > 0 || catalog.templates.size > 0,
-          subscriptions: true,
-          prompts: catalog.prompts.size > 0,
-          completions: canComplete(catalog),
-          logging: true,
-        }),
+      capabilities: capabilitiesOf(catalog),
       limits,
       names: createNames(),
       sessions: createNames(),
       open: new Map(),
-      records: memorySessionStore({ maxSessions: limits.sessionsMax }),
-      events: memoryEventStore(),
+      store,
+      get records() {
+        return store.records<SessionRecord>('session', limits.sessionsMax)
+      },
+      get events() {
+        return store.events
+      },
+      get spent() {
+        return store.records<{ id: string; expiresAt: number }>('spent', SPENT_MAX)
+      },
+      kept: { sealer: undefined },
+      auth: options.auth,
+      cache,
+      calls: new Set(),
+      listens: new Set(),
       counters: reporting.counters,
       report: reporting.report,
       status: { isDraining: false, isOver: false },
@@ -88,9 +103,51 @@ function count(counters: Counters, event: ServerEvent): void {
   else if (event.type === 'stray_fault') counters.add('stray_faults')
 }
 
+/** What a catalog lets a server announce; worked out anew when the catalog changed. */
+function capabilitiesOf(catalog: Catalog): () => ServerCapabilities {
+  const { tools, resources, templates, prompts, skills } = catalog
+  let known: ServerCapabilities | undefined
+  let knownVersion = -1
+  return () => {
+    // Versions only rise, so their sum tells every change.
+    const version = tools.version + resources.version + templates.version + prompts.version + skills.version
+    if (known !== undefined && knownVersion === version) return known
+    knownVersion = version
+    const extensions = {
+      ...(hasTasks(catalog) && { [TASKS_EXTENSION]: {} }),
+      ...(hasInterface(catalog) && { [UI_EXTENSION]: {} }),
+      ...(skills.size > 0 && { [SKILLS_EXTENSION]: SKILLS_SETTINGS }),
+    }
+    known = serverCapabilities({
+      tools: tools.size > 0,
+      resources: resources.size + templates.size + skills.size > 0,
+      subscriptions: true,
+      prompts: prompts.size > 0,
+      completions: canComplete(catalog),
+      logging: true,
+      ...(hasTasks(catalog) && { tasks: legacyTasksCapability }),
+      ...(Object.keys(extensions).length > 0 && { extensions }),
+    })
+    return known
+  }
+}
+
+function hasInterface({ tools }: Catalog): boolean {
+  for (const { entity } of tools.values()) if (entity._meta?.['ui'] !== undefined) return true
+  return false
+}
+
 function canComplete(catalog: Services['catalog']): boolean {
   for (const table of [catalog.prompts, catalog.templates]) {
     for (const feature of table.values()) if (Object.keys(feature.complete).length > 0) return true
+  }
+  return false
+}
+
+function hasTasks(catalog: Services['catalog']): boolean {
+  for (const { entity } of catalog.tools.values()) {
+    const support = entity.execution?.taskSupport
+    if (support === 'optional' || support === 'required') return true
   }
   return false
 }

@@ -1,9 +1,12 @@
 /** The options of `serve` and `application`: their defaults, and their check at the door. */
 import type { Limits } from '#actors/services'
+import { checkTaskLimits, type TaskLimits } from '#actors/task-record'
+import type { Authenticator } from '#auth/authenticator'
 import type { Logger } from '#observability/logger'
 import type { Report } from '#observability/report'
-import { describeValue, legacyRevisions, type Revision } from '#protocol'
+import { allRevisions, type CacheHints, describeValue, type Revision } from '#protocol'
 import type { Clock, Random, System } from '#runtime'
+import type { Store } from '#storage/port'
 import { type HttpTransportOptions, httpTransport } from '#transports/http'
 import type { Transport } from '#transports/port'
 import { type StdioTransportOptions, stdioTransport } from '#transports/stdio'
@@ -26,6 +29,17 @@ export interface ApplicationOptions {
     /** Requests of one session in flight at once; default 256. */
     readonly maxRequests?: number
   }
+  /** Requests without a session (revision 2026-07-28) in flight at once; default 10 000. One more is refused with 503. */
+  readonly maxCalls?: number
+  readonly subscriptions?: {
+    /**
+     * Milliseconds within which changes of one resource, or of one list, are announced once; default 10. The first is announced
+     * at once. 0 announces every change by itself.
+     */
+    readonly coalesceMs?: number
+  }
+  /** Limits of tasks that differ from the defaults: how many, how long they are kept, what they may take. */
+  readonly tasks?: Partial<TaskLimits>
   /** Items on one page of a list; default 1 000. */
   readonly pageSize?: number
   /** Milliseconds that reads, prompts and completions may take; default 60 000. A tool has its own `timeout`. */
@@ -34,9 +48,19 @@ export interface ApplicationOptions {
   readonly askTimeoutMs?: number
   /** Milliseconds that requests in flight are given on shutdown; default 10 000. */
   readonly drainMs?: number
-  /** Where sessions are kept; only 'memory' so far. */
-  readonly store?: 'memory'
-  /** The revisions to serve; default all: 2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25. */
+  /**
+   * Where sessions, their streams, tasks and keys are kept: 'memory' (default), 'sqlite:<file>', which survives the program,
+   * or a store of your own.
+   */
+  readonly store?: 'memory' | `sqlite:${string}` | Store
+  /** Finds who calls over HTTP, such as `staticTokens` or `jwtBearer` of `bough/auth`; by default anybody may. */
+  readonly auth?: Authenticator
+  /**
+   * How long clients may keep the lists and the answer to server/discover; default { ttlMs: 0, cacheScope: 'private' }, which is
+   * not at all. A resource has its own. Spec: MCP 2026-07-28, server/utilities/caching.
+   */
+  readonly cache?: CacheHints
+  /** The revisions to serve; default all: 2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25, 2026-07-28. */
   readonly revisions?: readonly string[]
   /** Gets every event of the server and, under `serve`, of its system. */
   readonly events?: Report
@@ -67,23 +91,28 @@ export function limitsOf(options: ApplicationOptions): Limits {
     sessionsMax: options.sessions?.max ?? 20_000,
     sessionIdleMs: options.sessions?.idleMs ?? 1_800_000,
     requestsMax: options.sessions?.maxRequests ?? 256,
+    callsMax: options.maxCalls ?? 10_000,
     pageSize: options.pageSize ?? 1_000,
     requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
     askTimeoutMs: options.askTimeoutMs ?? 300_000,
     drainMs: options.drainMs ?? 10_000,
+    coalesceMs: options.subscriptions?.coalesceMs ?? 10,
+    ...(options.tasks !== undefined && { tasks: checkTaskLimits(options.tasks) }),
   }
   const names = {
     sessionsMax: 'sessions.max',
     sessionIdleMs: 'sessions.idleMs',
     requestsMax: 'sessions.maxRequests',
+    callsMax: 'maxCalls',
     pageSize: 'pageSize',
     requestTimeoutMs: 'requestTimeoutMs',
     askTimeoutMs: 'askTimeoutMs',
     drainMs: 'drainMs',
+    coalesceMs: 'subscriptions.coalesceMs',
   } as const
   for (const [key, name] of Object.entries(names)) {
     const value: unknown = limits[key as keyof Limits]
-    const low = key === 'drainMs' ? 0 : 1
+    const low = key === 'drainMs' || key === 'coalesceMs' ? 0 : 1
     if (!Number.isInteger(value) || (value as number) < low) {
       throw new TypeError(`serve: ${name} must be a whole number of at least ${low}, got ${describeValue(value)}.`)
     }
@@ -100,6 +129,7 @@ export function transportsOf(options: ApplicationOptions): Transport[] {
       httpTransport({
         ...(options.allowedHosts !== undefined && { allowedHosts: options.allowedHosts }),
         ...(options.allowedOrigins !== undefined && { allowedOrigins: options.allowedOrigins }),
+        ...(options.auth !== undefined && { otherPaths: metadataOf(options.auth, http) }),
         ...(http === true ? {} : http),
       }),
     )
@@ -108,20 +138,47 @@ export function transportsOf(options: ApplicationOptions): Transport[] {
   if (transports.length === 0) {
     throw new TypeError('serve: no transport was named. Say { http: { port: 3000 } }, { stdio: true }, or both.')
   }
-  if (options.store !== undefined && options.store !== 'memory') {
-    throw new TypeError(`serve: store must be 'memory', the only one so far, got ${describeValue(options.store)}.`)
-  }
   return transports
 }
 
 /** The revisions that the options name, oldest first. Throws a `TypeError` for one that does not exist. */
 export function revisionsOf(options: ApplicationOptions): readonly Revision[] {
-  if (options.revisions === undefined) return legacyRevisions
+  if (options.revisions === undefined) return allRevisions
   const wanted = new Set(options.revisions)
-  const found = legacyRevisions.filter((revision) => wanted.delete(revision.version))
+  const found = allRevisions.filter((revision) => wanted.delete(revision.version))
   if (wanted.size > 0 || found.length === 0) {
-    const known = legacyRevisions.map((revision) => revision.version).join(', ')
+    const known = allRevisions.map((revision) => revision.version).join(', ')
     throw new TypeError(`serve: revisions may hold ${known}, got ${JSON.stringify(options.revisions)}.`)
   }
   return found
+}
+
+/** The cache hints of lists. Throws a `TypeError` for wrong ones. */
+export function cacheOf({ cache }: ApplicationOptions): CacheHints {
+  if (cache === undefined) return { ttlMs: 0, cacheScope: 'private' }
+  const { ttlMs, cacheScope } = cache
+  if (!Number.isInteger(ttlMs) || ttlMs < 0)
+    throw new TypeError(`serve: cache.ttlMs must be a whole number of at least 0, got ${describeValue(ttlMs)}.`)
+  if (cacheScope !== 'public' && cacheScope !== 'private')
+    throw new TypeError(`serve: cache.cacheScope must be 'public' or 'private', got ${describeValue(cacheScope)}.`)
+  return { ttlMs, cacheScope }
+}
+
+/** Answers the well-known paths of the protected-resource metadata. Spec: RFC 9728, section 3. */
+function metadataOf(
+  auth: Authenticator,
+  http: true | HttpTransportOptions,
+): NonNullable<HttpTransportOptions['otherPaths']> {
+  const path = (http === true ? undefined : http.path) ?? '/mcp'
+  const scheme = http === true || http.tls === undefined ? 'http' : 'https'
+  return (request, response) => {
+    const metadata = auth.metadata(`${scheme}://${request.headers.host ?? ''}${path}`)
+    const asked = (request.url ?? '').split('?', 1)[0] ?? ''
+    if (metadata === undefined || !metadata.paths.includes(asked)) return false
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    const headers = { 'content-type': 'application/json', 'access-control-allow-origin': '*', allow: 'GET, HEAD' }
+    response.writeHead(isRead ? 200 : 405, headers)
+    response.end(request.method === 'GET' ? JSON.stringify(metadata.document) : undefined)
+    return true
+  }
 }

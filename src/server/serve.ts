@@ -8,6 +8,7 @@
  */
 import type { Listener } from '#actors/listener'
 import type { Services } from '#actors/services'
+import { resourceUpdated } from '#actors/subscriptions'
 import { watchStrayFaults } from '#observability/attribution'
 import { createSystem, isOrderly, type Ref, StartError, type SupervisorRef, type System, via } from '#runtime'
 import { Counters } from '#structures/counters'
@@ -35,8 +36,8 @@ export interface App {
   readonly done: Promise<unknown>
   /** Drains and ends everything. Resolves when no process is left; may be called again. */
   stop(): Promise<void>
-  /** Tells the subscribers of `uri` that it changed. */
-  resourceUpdated(uri: string): void
+  /** Tells the subscribers of `uri` that it changed, and resolves when they have been told; see `Server.resourceUpdated`. */
+  resourceUpdated(uri: string): Promise<void>
   /** All counters: a number per name, or a record of labels (tools by name, processes by definition). */
   metrics(): Record<string, number | Record<string, number>>
   /** The processes as they stand, from the top. */
@@ -71,6 +72,7 @@ export async function serve(server: Server, options: ServeOptions): Promise<App>
   const ownsInput = options.stdio === true || (typeof options.stdio === 'object' && options.stdio.input === undefined)
   void app.done.then((reason) => {
     current().status.isOver = true
+    options.auth?.close?.()
     unhook()
     // Whoever served standard input alone has nothing left to live for; a stray timer of a tool must not keep it.
     const isSole =
@@ -114,9 +116,8 @@ class RunningApp implements App {
     return this.stopping
   }
 
-  resourceUpdated(uri: string): void {
-    const services = this.current()
-    via(services.names, 'subscriptions').cast('updated', uri)
+  resourceUpdated(uri: string): Promise<void> {
+    return resourceUpdated(this.current(), uri)
   }
 
   metrics(): Record<string, number | Record<string, number>> {

@@ -5,9 +5,10 @@
  *     const server = createServer({ name: 'weather', version: '1.0.0' })
  *     server.tool('forecast', { input: z.object({ city: z.string() }), run: ({ city }) => `Sunny in ${city}` })
  */
+import { createHash } from 'node:crypto'
 import { put, register, unregister } from '#actors/catalog-registry'
 import type { Services } from '#actors/services'
-import { resourceUpdated } from '#actors/subscriptions'
+import { elicitationComplete, resourceUpdated } from '#actors/subscriptions'
 import { Catalog } from '#features/catalog'
 import { definePrompt, type PromptArgument, type PromptOptions } from '#features/prompt'
 import {
@@ -16,6 +17,7 @@ import {
   type ResourceOptions,
   type ResourceTemplateOptions,
 } from '#features/resource'
+import { defineSkill, type SkillOptions } from '#features/skill'
 import { defineTool, type ToolOptions } from '#features/tool'
 import { type AnySchema, describeValue, type Implementation } from '#protocol'
 
@@ -88,9 +90,37 @@ export class Server {
     return this.drop('prompts', name)
   }
 
-  /** Tells the subscribers of `uri` that it changed. */
-  resourceUpdated(uri: string): void {
-    for (const services of this.applications()) resourceUpdated(services, uri)
+  /**
+   * Defines a skill at a path such as 'refunds' or 'acme/billing/refunds', whose last part is its name. Its files are resources
+   * below `skill://<path>`. Spec: SEP-2640.
+   */
+  skill(path: string, options: SkillOptions): this {
+    return this.add(defineSkill(path, options, (bytes) => createHash('sha256').update(bytes).digest('hex')))
+  }
+
+  removeSkill(path: string): this {
+    return this.drop('skills', `${path.includes('://') ? path : `skill://${path}`}/SKILL.md`)
+  }
+
+  /**
+   * Tells the subscribers of `uri` that it changed. Resolves when they have been told: with a durable store, when none of those
+   * who can resume can lose it any more. Need not be waited for.
+   */
+  resourceUpdated(uri: string): Promise<void> {
+    const told = Promise.all(this.applications().map((services) => resourceUpdated(services, uri))).then(
+      () => undefined,
+    )
+    // Whoever does not wait does not want to hear that it failed either.
+    told.catch(() => undefined)
+    return told
+  }
+
+  /**
+   * Tells the client that was sent there that a URL elicitation is completed; ids that no client waits for are ignored. Spec: MCP
+   * 2025-11-25, client/elicitation, completion notifications.
+   */
+  elicitationComplete(elicitationId: string): void {
+    for (const services of this.applications()) elicitationComplete(services, elicitationId)
   }
 
   /** A running application takes part in changes from now on. For `serve` and `application`. */
@@ -101,7 +131,8 @@ export class Server {
   /** A catalog with all that is defined now. For `serve` and `application`. */
   copyCatalog(): Catalog {
     const copy = new Catalog()
-    for (const table of [this.catalog.tools, this.catalog.resources, this.catalog.templates, this.catalog.prompts]) {
+    const { tools, resources, templates, prompts, skills } = this.catalog
+    for (const table of [tools, resources, templates, prompts, skills]) {
       for (const feature of table.values()) put(copy, feature)
     }
     return copy
@@ -119,7 +150,7 @@ export class Server {
     return this
   }
 
-  private drop(table: 'tools' | 'resources' | 'templates' | 'prompts', key: string): this {
+  private drop(table: 'tools' | 'resources' | 'templates' | 'prompts' | 'skills', key: string): this {
     if (this.catalog[table].remove(key)) for (const services of this.applications()) unregister(services, table, key)
     return this
   }

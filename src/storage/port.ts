@@ -1,9 +1,9 @@
 /**
- * The storage ports: what the server remembers about sessions and their streams, whatever keeps it.
+ * The storage ports: what the server remembers about sessions, their streams and tasks, whatever keeps it.
  *
- * Two stores. A `SessionStore` holds one plain record per session. An `EventStore` opens one `EventLog` per session,
- * which keeps the last events of its SSE streams so that a client can resume. Everything is plain data, so a durable
- * implementation (SQLite) can sit behind the same ports.
+ * A `Store` is the whole: records by kind (sessions, tasks, spent states, keys) and an `EventStore`, which opens one
+ * `EventLog` per session that keeps the last events of its SSE streams so that a client can resume. Everything is plain
+ * data. Reads are answered from memory; a durable store loads everything when it opens.
  *
  * Writes return at once: an append assigns its id without waiting for a disk. A durable store commits in groups, and
  * its `whenDurable` calls back once everything written before is on disk; who must not tell a peer too early (a final
@@ -21,7 +21,8 @@
 export interface Durable {
   /**
    * Calls `callback` once, after everything written so far is durable; callbacks run in the order of their calls.
-   * Absent when the store promises nothing beyond this process.
+   * It is called at once when nothing is outstanding, and never when the store broke and is not opened again. Throws a
+   * `StorageError` 'overloaded' when too many wait. Absent when the store promises nothing beyond this process.
    */
   readonly whenDurable?: (callback: () => void) => void
 }
@@ -79,15 +80,67 @@ export interface SessionRecord {
   readonly subscriptions: readonly string[]
   /** True once notifications/initialized came. */
   readonly initialized: boolean
+  /** Whom the session is bound to; absent without authorization. */
+  readonly principal?: string
+  /** Milliseconds since 1970-01-01 UTC of the last activity that was written down; coarse. */
+  readonly lastActiveAt: number
+  /** Streams of POSTs that have begun and not ended; after a restart of the server their requests are answered with errors. */
+  readonly streams?: readonly OpenStream[]
+  /** The last event of the standalone stream that was delivered, while no connection is open for it. */
+  readonly deliveredId?: string
+  /** Ids of URL elicitations whose completion may still be announced. */
+  readonly elicitations?: readonly string[]
 }
 
-export interface SessionStore extends Durable {
-  /** Keeps a record, replacing one with the same id. False when the store is full and the id is new. */
-  put(record: SessionRecord): boolean
-  get(id: string): SessionRecord | undefined
-  /** Forgets a session for good; true when it was known. */
+/** A stream of a POST whose answer is still to come. */
+export interface OpenStream {
+  /** Its name in the session's event log. */
+  readonly id: string
+  /** The ids of the requests that came with it. */
+  readonly requests: readonly (string | number)[]
+  /** Whether their answers leave as one array. */
+  readonly isBatch: boolean
+}
+
+/** Records of one kind by id: plain data that survives `JSON.stringify`. */
+export interface RecordStore<R extends { readonly id: string }> extends Durable {
+  /**
+   * Keeps a record, replacing one with the same id. False when the id is new and the store is full, too far behind its disk,
+   * broken or closed. Throws `TypeError` for what is no JSON, where a disk has to keep it.
+   */
+  put(record: R): boolean
+  get(id: string): R | undefined
+  /** Forgets a record for good; true when it was known. */
   delete(id: string): boolean
   /** Every record, in no promised order: what a restarted server takes up again. */
-  list(): Iterable<SessionRecord>
+  list(): Iterable<R>
   readonly size: number
+}
+
+export type SessionStore = RecordStore<SessionRecord>
+
+/** What one server keeps. */
+export interface Store extends Durable {
+  /** For people: 'memory', 'sqlite:tasks.db'. */
+  readonly name: string
+  /**
+   * Loads what an earlier run left. Rejects with a `StorageError` when the place cannot be used: taken by another
+   * server, no database, not writable. The tables may be taken before, but are empty and keep nothing until it resolved. Does
+   * nothing when the store is open. After the store broke it takes the same place again and writes what is missing there;
+   * nothing that was written meanwhile is lost.
+   */
+  open(): Promise<void>
+  /**
+   * Writes what is pending and lets go; the tables are then empty. May be opened again. Rejects when what was pending could not
+   * be written; it has let go all the same.
+   */
+  close(): Promise<void>
+  /** The records of a kind; the same object at every call. `max` bounds a kind at its first call. */
+  records<R extends { readonly id: string }>(kind: string, max: number): RecordStore<R>
+  readonly events: EventStore
+  /**
+   * Resolves with the reason when the store breaks and what is written no longer becomes durable: `open` it again. Another
+   * promise after each opening; absent in memory.
+   */
+  readonly broken?: Promise<unknown>
 }

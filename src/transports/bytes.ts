@@ -43,6 +43,13 @@ export class ByteAccumulator {
     return text
   }
 
+  /** The text of everything appended, U+FFFD for what is not UTF-8; then starts anew. */
+  takeLossy(): string {
+    const text = this.#bytes === undefined ? '' : this.#bytes.toString('utf8', 0, this.byteLength)
+    this.clear()
+    return text
+  }
+
   /** The last byte appended, or -1. */
   get lastByte(): number {
     return this.#bytes === undefined || this.byteLength === 0 ? -1 : this.#bytes[this.byteLength - 1]!

@@ -9,6 +9,8 @@ import type { Socket } from 'node:net'
 
 export class HttpConnections {
   readonly #owed = new Map<Socket, number>()
+  /** Under TLS the connections below: also those whose client never shakes hands. */
+  readonly #accepted = new Set<Socket>()
 
   get size(): number {
     return this.#owed.size
@@ -17,6 +19,12 @@ export class HttpConnections {
   opened(socket: Socket): void {
     this.#owed.set(socket, 0)
     socket.once('close', () => this.#owed.delete(socket))
+  }
+
+  /** A connection was accepted that speaks TLS before it speaks HTTP. */
+  accepted(socket: Socket): void {
+    this.#accepted.add(socket)
+    socket.once('close', () => this.#accepted.delete(socket))
   }
 
   /** One more answer is owed on `socket`. */
@@ -39,6 +47,12 @@ export class HttpConnections {
       else socket.destroySoon()
     }
   }
+
+  /** Cuts what Node does not take for a connection of HTTP yet; it would keep the server open for as long as a handshake may take. */
+  destroyAccepted(): void {
+    for (const socket of this.#accepted) socket.destroy()
+  }
+
   /** Cuts the connections that still owe an answer. */
   destroyOwing(): void {
     for (const [socket, owed] of this.#owed) if (owed > 0) socket.destroy()

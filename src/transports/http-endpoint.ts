@@ -18,9 +18,9 @@ import type { Acceptor } from './port.ts'
 import { encodeRefusal, INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR } from './refusal.ts'
 
 const METHODS = 'GET, POST, DELETE, OPTIONS'
-const EXPOSED_HEADERS = 'Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate'
+const EXPOSED_HEADERS = 'Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, DPoP-Nonce, Retry-After'
 const ALLOWED_HEADERS =
-  'Content-Type, Accept, Authorization, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID, Mcp-Method, Mcp-Name'
+  'Content-Type, Accept, Authorization, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID, Mcp-Method, Mcp-Name, DPoP'
 /** How long a browser may remember the answer to a preflight request. */
 const PREFLIGHT_SECONDS = '7200'
 /** The header names that a preflight asks for, repeated only when they are nothing but names. */

@@ -9,9 +9,10 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { HttpConnections } from './http-connections.ts'
 import type { HttpStreams, QuietStream } from './http-streams.ts'
-import type { Exchange, Peer, Sink } from './port.ts'
+import type { ClientCertificate, Exchange, Peer, Sink } from './port.ts'
 import { encodeEvent, encodePrimingEvent, KEEP_ALIVE_COMMENT } from './sse-encoding.ts'
 
 /** What all exchanges of one listener share. */
@@ -57,6 +58,18 @@ export class HttpExchange implements Exchange, Sink, QuietStream {
     return this.#request.headers
   }
 
+  get credentials(): Exchange['credentials'] {
+    // Of these Node keeps the first alone; only the whole list shows that one was doubled.
+    const { authorization, dpop } = this.#request.headersDistinct
+    return { ...this.#request.headers, authorization: alone(authorization), dpop: alone(dpop) }
+  }
+
+  get url(): string {
+    const { headers, url } = this.#request
+    const scheme = this.#request.socket instanceof TLSSocket ? 'https' : 'http'
+    return `${scheme}://${headers.host ?? ''}${url ?? ''}`
+  }
+
   get sessionId(): string | undefined {
     return this.#request.headers['mcp-session-id'] as string | undefined
   }
@@ -72,6 +85,13 @@ export class HttpExchange implements Exchange, Sink, QuietStream {
   get peer(): Peer {
     const remoteAddress = this.#request.socket.remoteAddress
     return remoteAddress === undefined ? { transport: 'http' } : { transport: 'http', remoteAddress }
+  }
+
+  get clientCertificate(): ClientCertificate | undefined {
+    const { socket } = this.#request
+    if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined
+    const { fingerprint256, raw } = socket.getPeerCertificate()
+    return raw === undefined ? undefined : { fingerprint256, raw }
   }
 
   get sink(): Sink {
@@ -100,6 +120,10 @@ export class HttpExchange implements Exchange, Sink, QuietStream {
 
   prime(eventId: string, retryMs?: number): boolean {
     return this.isOpen && this.#write(encodePrimingEvent(eventId, retryMs))
+  }
+
+  open(): boolean {
+    return this.#answered === 'no' && this.isOpen && this.#write(KEEP_ALIVE_COMMENT)
   }
 
   end(message?: string, eventId?: string): boolean {
@@ -209,6 +233,10 @@ export class HttpExchange implements Exchange, Sink, QuietStream {
     this.#finish()
     if (listeners !== undefined) for (const listener of listeners) listener()
   }
+}
+
+function alone(values: string[] | undefined): string | string[] | undefined {
+  return values?.length === 1 ? values[0] : values
 }
 
 const STREAM_HEADERS = [

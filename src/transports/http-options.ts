@@ -1,5 +1,6 @@
 /** The options of the HTTP transport: their defaults, and their check at the door. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerOptions } from 'node:https'
 import { type Clock, realClock } from '#runtime/clock'
 import { TransportError } from './port.ts'
 
@@ -45,6 +46,11 @@ export interface HttpTransportOptions {
   readonly idleTimeoutMs?: number
   /** How long `close` lets answers that were just given leave, in milliseconds. Default 1 000. */
   readonly closeGraceMs?: number
+  /**
+   * Serves HTTPS: `key` and `cert` as Node takes them. With `ca` and `requestCert: true` clients may show a certificate, and with
+   * `rejectUnauthorized: true` (Node's default) must show one of that authority. Default: plain HTTP.
+   */
+  readonly tls?: TlsOptions
   /** Connections the system may hold before they are accepted. Default 4 096; the system may cap it. */
   readonly backlog?: number
   readonly clock?: Clock
@@ -55,7 +61,13 @@ export interface HttpTransportOptions {
   readonly otherPaths?: (request: IncomingMessage, response: ServerResponse) => boolean
 }
 
-export type HttpSettings = Required<HttpTransportOptions>
+/** The TLS options of the listener that are passed on to Node. Source: node:tls, createServer and createSecureContext. */
+export type TlsOptions = Pick<
+  ServerOptions,
+  'key' | 'cert' | 'ca' | 'pfx' | 'passphrase' | 'requestCert' | 'rejectUnauthorized' | 'minVersion' | 'ciphers'
+>
+
+export type HttpSettings = Required<Omit<HttpTransportOptions, 'tls'>> & { readonly tls: TlsOptions | undefined }
 
 /** The options with their defaults. Throws `TransportError` `invalid_option`. */
 export function httpSettings(options: HttpTransportOptions): HttpSettings {
@@ -74,6 +86,7 @@ export function httpSettings(options: HttpTransportOptions): HttpSettings {
     idleTimeoutMs: options.idleTimeoutMs ?? 65_000,
     closeGraceMs: options.closeGraceMs ?? 1_000,
     backlog: options.backlog ?? 4_096,
+    tls: options.tls,
     clock: options.clock ?? realClock,
     otherPaths: options.otherPaths ?? (() => false),
   }
@@ -83,6 +96,10 @@ export function httpSettings(options: HttpTransportOptions): HttpSettings {
   }
   if (!/^\/[^?#\s]*$/.test(path)) {
     throw invalid(`path must start with "/" and hold no "?", "#" or space, got ${JSON.stringify(path)}`)
+  }
+  const { tls } = settings
+  if (tls !== undefined && tls.pfx === undefined && (tls.key === undefined || tls.cert === undefined)) {
+    throw invalid('tls needs key and cert, or pfx')
   }
   if (host === '') throw invalid('host must not be empty. Use "0.0.0.0" or "::" for every address')
   for (const name of positiveOptions) {

@@ -14,13 +14,14 @@
  * Spec: MCP 2025-11-25, basic/transports, Streamable HTTP.
  */
 import { createServer, type Server } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { HttpEndpoint } from './http-endpoint.ts'
 import { type HttpSettings, type HttpTransportOptions, httpSettings } from './http-options.ts'
 import type { Acceptor, Listening, Transport } from './port.ts'
 import { TransportError } from './port.ts'
 
-export type { HttpTransportOptions } from './http-options.ts'
+export type { HttpTransportOptions, TlsOptions } from './http-options.ts'
 
 /** How often Node looks for requests that take too long, in milliseconds; a late one lives this much longer at most. */
 const SLOW_REQUEST_CHECK_MS = 5_000
@@ -55,17 +56,22 @@ export function httpTransport(options: HttpTransportOptions = {}): HttpTransport
 
 /** A server that gives its requests to `endpoint`, not yet listening. */
 export function createHttpServer(settings: HttpSettings, endpoint: HttpEndpoint): Server {
-  const server = createServer(
-    {
-      headersTimeout: settings.headersTimeoutMs,
-      requestTimeout: Math.max(settings.requestTimeoutMs, settings.headersTimeoutMs),
-      keepAliveTimeout: settings.idleTimeoutMs,
-      connectionsCheckingInterval: SLOW_REQUEST_CHECK_MS,
-      noDelay: true,
-    },
-    endpoint.handle,
-  )
-  server.on('connection', (socket) => endpoint.connections.opened(socket))
+  const options = {
+    headersTimeout: settings.headersTimeoutMs,
+    requestTimeout: Math.max(settings.requestTimeoutMs, settings.headersTimeoutMs),
+    keepAliveTimeout: settings.idleTimeoutMs,
+    connectionsCheckingInterval: SLOW_REQUEST_CHECK_MS,
+    // Only TLS has one; it is as much of a beginning as headers are.
+    handshakeTimeout: settings.headersTimeoutMs,
+    noDelay: true,
+  }
+  const { tls } = settings
+  const server =
+    tls === undefined
+      ? createServer(options, endpoint.handle)
+      : createSecureServer({ ...options, ...tls }, endpoint.handle)
+  server.on(tls === undefined ? 'connection' : 'secureConnection', (socket) => endpoint.connections.opened(socket))
+  if (tls !== undefined) server.on('connection', (socket) => endpoint.connections.accepted(socket))
   // Node's version cuts off answers that have not left yet; `close` calls this one.
   server.closeIdleConnections = () => endpoint.connections.closeIdle()
   return server
@@ -94,7 +100,7 @@ function listeningOn(server: Server, settings: HttpSettings, endpoint: HttpEndpo
     closed ??= new Promise((resolve) => server.close(() => resolve()))
   }
   return {
-    url: `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}${settings.path}`,
+    url: `${settings.tls === undefined ? 'http' : 'https'}://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}${settings.path}`,
     port,
     server,
     counts: () => ({
@@ -108,7 +114,10 @@ function listeningOn(server: Server, settings: HttpSettings, endpoint: HttpEndpo
       endpoint.streams.endAll()
       endpoint.connections.closeIdle()
       endpoint.connections.destroyOwing()
-      const timer = clock.setTimer(() => server.closeAllConnections(), settings.closeGraceMs)
+      const timer = clock.setTimer(() => {
+        server.closeAllConnections()
+        endpoint.connections.destroyAccepted()
+      }, settings.closeGraceMs)
       await closed
       clock.clearTimer(timer)
     },

@@ -24,6 +24,11 @@ export interface Sink {
    * a `retry` field in milliseconds. Absent on other transports. Spec: MCP 2025-11-25, basic/transports, resumability.
    */
   prime?(eventId: string, retryMs?: number): boolean
+  /**
+   * HTTP only: turns the answer into an SSE stream now, with nothing but a comment, so that nobody on the way takes a long wait
+   * for a dead connection. Absent on other transports.
+   */
+  open?(): boolean
   /** Calls `listener` once when the peer has gone (not when `end` was called). */
   onClose(listener: () => void): void
 }
@@ -43,9 +48,18 @@ export interface Receiver {
   closed(): void
 }
 
+/** The certificate that a client proved in the TLS handshake. */
+export interface ClientCertificate {
+  /** SHA-256 of the certificate, in hexadecimal with colons. */
+  readonly fingerprint256: string
+  readonly raw: Uint8Array
+}
+
 /** One HTTP request that passed the transport's own checks (method, path, host, origin, size, content type, accept). */
 export interface Exchange {
   readonly method: 'POST' | 'GET' | 'DELETE'
+  /** The absolute URL that was asked for, as far as the request says it. */
+  readonly url: string
   /** The body of a POST, '' otherwise. */
   readonly body: string
   readonly sessionId: string | undefined
@@ -53,7 +67,11 @@ export interface Exchange {
   readonly lastEventId: string | undefined
   /** All headers, lower-cased names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** The headers, with authorization and dpop as arrays when they came more than once. */
+  readonly credentials: Readonly<Record<string, string | string[] | undefined>>
   readonly peer: Peer
+  /** Undefined without TLS, and when the client showed none or one that the authority does not know. */
+  readonly clientCertificate: ClientCertificate | undefined
   /** Adds a header to the answer; only before anything was sent. */
   setHeader(name: string, value: string): void
   /** Answers at once with a status and, if given, a JSON body. */

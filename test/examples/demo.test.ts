@@ -56,7 +56,8 @@ describe('the demonstration server', () => {
     'reads %s as text',
     async (uri) => {
       const { result } = await read(uri)
-      expect(result).toEqual({ contents: [{ uri, mimeType: 'text/plain', text: 'two words\nthe Needle two\n' }] })
+      const text = 'two words\nthe Needle two\n'
+      expect(result).toEqual({ contents: [{ uri: uri.replaceAll(' ', '%20'), mimeType: 'text/plain', text }] })
     },
   )
 

@@ -1,4 +1,8 @@
-/** One session over the standard input and output of a program, with a client that can answer the server's questions. */
+/**
+ * One session over the standard input and output of a program, with a client that can answer the server's questions. Every
+ * message is checked against the published schema.
+ */
+import { Conversation, type Wire } from '../server/wire-schema.ts'
 import type { Message, Program } from './support.ts'
 
 /** Answers a request of the server: the result, or what is thrown as an error. */
@@ -14,6 +18,7 @@ export class StdioSession {
   readonly #program: Program
   readonly #answers: Answers
   readonly #waiting = new Map<number, (message: Message) => void>()
+  readonly #conversation = new Conversation()
   #rest = ''
   #lastId = 0
 
@@ -43,6 +48,7 @@ export class StdioSession {
   start(method: string, params: object = {}): { readonly id: number; readonly answer: Promise<Message> } {
     const id = ++this.#lastId
     const answer = new Promise<Message>((resolve) => this.#waiting.set(id, resolve))
+    this.#conversation.sent({ id, method, params })
     this.write(JSON.stringify({ jsonrpc: '2.0', id, method, params }))
     return { id, answer }
   }
@@ -68,6 +74,8 @@ export class StdioSession {
       this.strays.push(line)
       return
     }
+    const fault = this.#conversation.faultOf(message as Wire)
+    if (fault !== undefined) throw new Error(fault)
     const { id, method } = message
     if (method === undefined) {
       if (id !== undefined) this.#waiting.get(id)?.(message)

@@ -2,6 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { Conversation, type Wire } from '../server/wire-schema.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -86,9 +87,10 @@ export function textOf(answer: Message): string {
   throw new Error(`The answer holds no text: ${JSON.stringify(answer)}`)
 }
 
-/** One session over HTTP. */
+/** One session over HTTP, each message of which is checked against the published schema. */
 export class Session {
   readonly url: string
+  readonly #conversation = new Conversation()
   #headers: Record<string, string> = {}
   #lastId = 0
 
@@ -114,7 +116,7 @@ export class Session {
   async request(method: string, params: object = {}): Promise<Message & { readonly before: readonly Message[] }> {
     const id = ++this.#lastId
     const body = await (await this.post({ id, method, params })).text()
-    const messages = body.startsWith('{') ? [JSON.parse(body) as Message] : messagesOf(body)
+    const messages = this.#checked(body.startsWith('{') ? [JSON.parse(body) as Message] : messagesOf(body))
     const answer = messages.find((message) => message.id === id && message.method === undefined)
     if (answer === undefined) throw new Error(`No answer to ${method}: ${body}`)
     return { ...answer, before: messages.filter((message) => message !== answer) }
@@ -140,14 +142,23 @@ export class Session {
         text += decoder.decode(chunk, { stream: true })
         const end = text.lastIndexOf('\n\n')
         if (end === -1) continue
-        for (const message of messagesOf(text.slice(0, end))) onMessage(message)
+        for (const message of this.#checked(messagesOf(text.slice(0, end)))) onMessage(message)
         text = text.slice(end + 2)
       }
     })().catch(() => undefined)
     return { isOpen: response.then(() => undefined), stop: () => abort.abort() }
   }
 
+  #checked(messages: Message[]): Message[] {
+    for (const message of messages) {
+      const fault = this.#conversation.faultOf(message as Wire)
+      if (fault !== undefined) throw new Error(fault)
+    }
+    return messages
+  }
+
   post(message: object): Promise<Response> {
+    this.#conversation.sent(message as Wire)
     return fetch(this.url, {
       method: 'POST',
       headers: {

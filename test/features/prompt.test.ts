@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { definePrompt, type PromptOptions, promptArguments, toPromptResult } from '#features/prompt'
+import { definePrompt, type PromptOptions, promptArguments, toPromptDraft } from '#features/prompt'
 import { text } from '#protocol'
 import { noContext } from './fixtures.ts'
 
@@ -79,7 +79,7 @@ describe('promptArguments', () => {
   })
 })
 
-describe('toPromptResult', () => {
+describe('toPromptDraft', () => {
   const messages = [{ role: 'assistant' as const, content: text('a') }]
   it.each<[string, unknown, unknown]>([
     ['text', 'hi', { description: 'd', messages: [{ role: 'user', content: text('hi') }] }],
@@ -90,13 +90,13 @@ describe('toPromptResult', () => {
       { description: 'own', messages, _meta: { a: 1 } },
     ],
   ])('shapes %s', (_name, returned, expected) => {
-    expect(toPromptResult(returned, review)).toEqual(expected)
+    expect(toPromptDraft(returned, review)).toEqual(expected)
   })
 
   it.each([undefined, 7, {}, [{ role: 'system', content: text('x') }], [{ role: 'user' }], [7]])(
     'refuses %j',
     (returned) => {
-      expect(() => toPromptResult(returned, review)).toThrow(expect.objectContaining({ code: 'MCP_RESULT' }))
+      expect(() => toPromptDraft(returned, review)).toThrow(expect.objectContaining({ code: 'MCP_RESULT' }))
     },
   )
 })

@@ -25,6 +25,7 @@ describe('defineResource', () => {
 
   it.each<[string, unknown, unknown, string]>([
     ['a relative URI', 'app', { read }, 'the URI must be absolute'],
+    ['a URI that is not encoded', 'a://b/c d', { read }, 'its URI must be percent-encoded: a://b/c%20d'],
     ['a URI that is no text', 7, { read }, 'the URI must be absolute'],
     ['no read', 'a://b', {}, 'Resource "a://b": read must be a function'],
     ['a negative size', 'a://b', { read, size: -1 }, 'size must be a number of bytes, got number -1'],
@@ -78,14 +79,19 @@ describe('toReadResult', () => {
     ['a blob', { blob: 'aGk=' }, { contents: [{ uri, mimeType: 'x/y', blob: 'aGk=' }] }],
     ['whole contents', { contents: [{ uri: 'c://d', text: '' }] }, { contents: [{ uri: 'c://d', text: '' }] }],
   ])('shapes %s', (_name, returned, expected) => {
-    expect(toReadResult(returned, uri, 'x/y')).toEqual(expected)
+    expect(toReadResult(returned, uri, { mimeType: 'x/y' })).toEqual(expected)
+  })
+
+  it('names the contents by a URI, also when asked in characters that none has', () => {
+    const { contents } = toReadResult('hi', 'a://b/c d%20é')
+    expect(contents).toEqual([{ uri: 'a://b/c%20d%20%C3%A9', text: 'hi' }])
   })
 
   it('leaves the type out when there is none', () => {
     expect(toReadResult('hi', uri)).toEqual({ contents: [{ uri, text: 'hi' }] })
   })
 
-  it.each([undefined, null, 7, {}, [], { contents: [{ text: 'x' }] }, { contents: [{ uri }] }])(
+  it.each([undefined, null, 7, {}, [], { blob: 'no base64!' }, { contents: [{ text: 'x' }] }, { contents: [{ uri }] }])(
     'refuses %j',
     (returned) => {
       expect(() => toReadResult(returned, uri)).toThrow(expect.objectContaining({ code: 'MCP_RESULT' }))

@@ -125,6 +125,9 @@ describe('toToolResult', () => {
       { content: [text('a'), { type: 'image', data: 'aGk=', mimeType: 'image/png' }] },
     ],
     ['a structured value', { structured: { a: 1 } }, { content: [text('{"a":1}')], structuredContent: { a: 1 } }],
+    ['a structured list', { structured: [1, 'a'] }, { content: [text('[1,"a"]')], structuredContent: [1, 'a'] }],
+    ['a structured text', { structured: 'a' }, { content: [text('"a"')], structuredContent: 'a' }],
+    ['a structured null', { structured: null }, { content: [text('null')], structuredContent: null }],
     [
       'a structured value with content',
       { structured: { a: 1 }, content: [text('one')] },
@@ -153,7 +156,15 @@ describe('toToolResult', () => {
     ['an image without a type', [{ type: 'image', data: '' }], 'content[0] of type image needs a string mimeType'],
     ['a link without a name', [{ type: 'resource_link', uri: 'a://b' }], 'needs uri and name'],
     ['an empty resource', [{ type: 'resource', resource: { uri: 'a://b' } }], 'needs a resource with a uri'],
-    ['a structured array', { structured: [1] }, 'structured must be an object, got array of 1'],
+    ['a structured nothing', { structured: undefined }, 'structured must be a JSON value, got nothing'],
+    ['a structured function', { structured: () => 1 }, 'structured must be a JSON value, got function'],
+    ['an image that is no base64', [{ type: 'image', data: 'a!', mimeType: 'image/png' }], 'needs its data as base64'],
+    ['a priority of 2', [{ type: 'text', text: '', annotations: { priority: 2 } }], 'priority must be 0 to 1'],
+    [
+      'a link with a bad icon',
+      [{ type: 'resource_link', uri: 'a://b', name: 'n', icons: [{ src: 'ftp://x' }] }],
+      'icons[0].src must be an https: or data: URI',
+    ],
     ['a structured cycle', { structured: cycle }, 'structured value is not JSON'],
     ['a structured bigint', { structured: { n: 1n } }, 'structured value is not JSON'],
   ])('refuses %s, saying what to return', (_name, returned, sentence) => {

@@ -14,6 +14,7 @@ import {
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import { childPath } from '../server/child.ts'
+import { checked } from './checked.ts'
 
 /** What came unasked. */
 export interface Heard {
@@ -44,17 +45,26 @@ export type AnyClient = Pick<
   listPrompts(): Promise<{ prompts: { name: string }[] }>
 }
 
-export interface Connected {
-  readonly client: AnyClient
+export interface Connected<C = AnyClient> {
+  readonly client: C
   readonly heard: Heard
 }
 
+/** How the second generation finds the era: as told, by itself, or none but the newest. */
+export type Mode = 'legacy' | 'auto' | { readonly pin: string }
+
 export type Where = { readonly url: string } | { readonly stdio: object }
+
+/** How a client answers what its user is asked. */
+export type Elicit = (params: { readonly message: string }) => {
+  action: 'accept' | 'decline'
+  content?: Record<string, string>
+}
 
 const capabilities = { sampling: {}, elicitation: {}, roots: { listChanged: true } }
 const info = { name: 'interop', version: '1' }
 const sampled = { role: 'assistant', content: { type: 'text', text: 'from the model' }, model: 'test' } as const
-const elicited = { action: 'accept', content: { name: 'Ann' } } as const
+const elicited: Elicit = () => ({ action: 'accept', content: { name: 'Ann' } })
 const roots = { roots: [{ uri: 'file:///root', name: 'root' }] }
 
 const command = (where: { readonly stdio: object }) => ({
@@ -74,11 +84,12 @@ const noting =
     return response
   }
 
-export async function connectV1(where: Where): Promise<Connected> {
+/** The first generation as it is, for what only it has. */
+export async function connectV1(where: Where, elicit = elicited): Promise<Connected & { readonly v1: ClientV1 }> {
   const heard = nothingHeard()
   const client = new ClientV1(info, { capabilities })
   client.setRequestHandler(CreateMessageRequestSchema, () => sampled)
-  client.setRequestHandler(ElicitRequestSchema, () => elicited)
+  client.setRequestHandler(ElicitRequestSchema, ({ params }) => elicit(params))
   client.setRequestHandler(ListRootsRequestSchema, () => roots)
   client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => void heard.logs.push(params.data))
   client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => void heard.updated.push(params.uri))
@@ -87,22 +98,22 @@ export async function connectV1(where: Where): Promise<Connected> {
   const transport =
     'url' in where ? new HttpV1(new URL(where.url), { fetch: noting(heard) }) : new StdioV1(command(where))
   // The SDK's own types differ under exactOptionalPropertyTypes.
-  await client.connect(transport as TransportV1)
-  return { client: client as unknown as AnyClient, heard }
+  await client.connect(checked(transport) as TransportV1)
+  return { client: client as unknown as AnyClient, v1: client, heard }
 }
 
-export async function connectV2(where: Where, mode: 'legacy' | 'auto'): Promise<Connected> {
+export async function connectV2(where: Where, mode: Mode, elicit = elicited): Promise<Connected<ClientV2>> {
   const heard = nothingHeard()
   const client = new ClientV2(info, { capabilities, versionNegotiation: { mode } })
   client.setRequestHandler('sampling/createMessage', () => sampled)
-  client.setRequestHandler('elicitation/create', () => elicited)
+  client.setRequestHandler('elicitation/create', ({ params }) => elicit(params))
   client.setRequestHandler('roots/list', () => roots)
   client.setNotificationHandler('notifications/message', ({ params }) => void heard.logs.push(params.data))
   client.setNotificationHandler('notifications/resources/updated', ({ params }) => void heard.updated.push(params.uri))
   client.setNotificationHandler('notifications/tools/list_changed', () => void heard.toolsChanged++)
   client.onerror = (error) => heard.errors.push(error)
   await client.connect(
-    'url' in where ? new HttpV2(new URL(where.url), { fetch: noting(heard) }) : new StdioV2(command(where)),
+    checked('url' in where ? new HttpV2(new URL(where.url), { fetch: noting(heard) }) : new StdioV2(command(where))),
   )
   return { client, heard }
 }

@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { has, readClientCapabilities, serverCapabilities, writeClientCapabilities } from '#protocol'
+import {
+  capabilitiesOf,
+  capabilityPath,
+  has,
+  hasExtension,
+  readClientCapabilities,
+  SKILLS_EXTENSION,
+  serverCapabilities,
+  TASKS_EXTENSION,
+  writeClientCapabilities,
+} from '#protocol'
 
 describe('readClientCapabilities', () => {
   it.each([
@@ -20,6 +30,10 @@ describe('readClientCapabilities', () => {
     [{ roots: { listChanged: true } }, { roots: { listChanged: true } }],
     [{ experimental: { a: {} } }, { experimental: { a: {} } }],
     [{ unheard: {} }, {}],
+    [{ extensions: {} }, { extensions: {} }],
+    [{ extensions: { 'a.b/c': { x: 1 }, 'a.b/d': true } }, { extensions: { 'a.b/c': { x: 1 }, 'a.b/d': {} } }],
+    [{ extensions: { 'a.b/c': false, 'a.b/d': 'yes', 'a.b/e': null } }, { extensions: {} }],
+    [{ extensions: ['a.b/c'] }, {}],
     [
       { tasks: { list: {}, requests: { sampling: { createMessage: {} } } } },
       { tasks: { list: true, cancel: false, sampling: true, elicitation: false } },
@@ -34,6 +48,7 @@ describe('readClientCapabilities', () => {
       elicitation: { form: true, url: true },
       roots: { listChanged: true },
       tasks: { list: true, cancel: true, sampling: false, elicitation: true },
+      extensions: { 'a.b/c': { x: 1 } },
     }
     expect(readClientCapabilities(writeClientCapabilities(whole))).toEqual(whole)
   })
@@ -77,5 +92,57 @@ describe('has', () => {
     expect(has(server, 'resources')).toBe(true)
     expect(has(server, 'resources.subscribe')).toBe(false)
     expect(has(server, 'logging')).toBe(true)
+  })
+})
+
+describe('extensions', () => {
+  const server = serverCapabilities({
+    extensions: { [TASKS_EXTENSION]: {}, [SKILLS_EXTENSION]: { directoryRead: true, other: false } },
+  })
+
+  it.each([
+    ['extensions', true],
+    [`extensions.${TASKS_EXTENSION}`, true],
+    [`extensions.${SKILLS_EXTENSION}`, true],
+    [`extensions.${SKILLS_EXTENSION}#directoryRead`, true],
+    [`extensions.${SKILLS_EXTENSION}#other`, false],
+    [`extensions.${TASKS_EXTENSION}#directoryRead`, false],
+    ['extensions.io.modelcontextprotocol/ui', false],
+    ['extensions.io', false],
+    ['extensions.', false],
+    ['extensions.toString', false],
+  ])('%s: %s', (path, expected) => {
+    expect(has(server, path)).toBe(expected)
+  })
+
+  it('are found by their identifier, whatever dots it has', () => {
+    expect(hasExtension(server, TASKS_EXTENSION)).toBe(true)
+    expect(hasExtension(server, 'io.modelcontextprotocol/ui')).toBe(false)
+    expect(hasExtension(server, 'toString')).toBe(false)
+    expect(hasExtension({}, TASKS_EXTENSION)).toBe(false)
+    expect(hasExtension(readClientCapabilities({ extensions: { 'com.x/a.b': {} } }), 'com.x/a.b')).toBe(true)
+  })
+})
+
+describe('capability paths', () => {
+  it.each([
+    ['tools', ['tools']],
+    ['elicitation.url', ['elicitation', 'url']],
+    ['extensions.com.x/a.b', ['extensions', 'com.x/a.b']],
+    ['extensions.com.x/a.b#c', ['extensions', 'com.x/a.b', 'c']],
+  ])('%s is %j', (path, names) => {
+    expect(capabilityPath(path)).toEqual(names)
+  })
+
+  it('become the object that announces them', () => {
+    expect(capabilitiesOf(['sampling'])).toEqual({ sampling: {} })
+    expect(
+      capabilitiesOf(['sampling', 'elicitation.url', 'elicitation.form', `extensions.${TASKS_EXTENSION}`]),
+    ).toEqual({
+      sampling: {},
+      elicitation: { url: {}, form: {} },
+      extensions: { [TASKS_EXTENSION]: {} },
+    })
+    expect(capabilitiesOf([])).toEqual({})
   })
 })

@@ -19,11 +19,15 @@ describe('clientResultFault', () => {
   it.each<[string, JsonObject, string]>([
     ['sampling/createMessage', {}, 'result.role must be "user" or "assistant", got nothing'],
     ['sampling/createMessage', { role: 'user' }, 'result.model must be a string, got nothing'],
-    ['sampling/createMessage', { role: 'user', model: 'm' }, 'result.content must be blocks with a type, got nothing'],
+    [
+      'sampling/createMessage',
+      { role: 'user', model: 'm' },
+      'result.content must be a block or an array of them, got nothing',
+    ],
     [
       'sampling/createMessage',
       { role: 'user', model: 'm', content: ['x'] },
-      'result.content must be blocks with a type, got string "x"',
+      'result.content[0] must be a content block, got string "x"',
     ],
     [
       'elicitation/create',
@@ -32,6 +36,11 @@ describe('clientResultFault', () => {
     ],
     ['elicitation/create', { action: 'accept', content: [] }, 'result.content must be an object, got array of 0'],
     ['roots/list', {}, 'result.roots must be an array, got nothing'],
+    [
+      'roots/list',
+      { roots: [{ uri: 'https://a' }] },
+      'result.roots[0].uri must be a file:// URI, got string "https://a"',
+    ],
     ['roots/list', { roots: [{ uri: 7 }] }, 'result.roots[0] must be an object with a string uri, got object'],
   ])('names what is wrong in an answer to %s', (method, result, sentence) => {
     expect(clientResultFault(method, result)).toBe(sentence)

@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import {
+  capabilitiesOf,
+  headerMismatch,
+  httpStatusOf,
   internalError,
   invalidParams,
   isAtLeast,
   isLogLevel,
   logLevels,
   methodNotFound,
+  missingClientCapability,
   ProtocolError,
   resourceNotFound,
   toErrorObject,
+  unsupportedProtocolVersion,
 } from '#protocol'
 
 describe('toErrorObject', () => {
@@ -48,5 +53,41 @@ describe('log levels', () => {
 
   it.each(['Debug', 'warn', '', 7, null, undefined, 'toString', ['info']])('%j is none', (value) => {
     expect(isLogLevel(value)).toBe(false)
+  })
+})
+
+describe('errors of the modern era', () => {
+  it('have the data that the specification asks for', () => {
+    expect(toErrorObject(headerMismatch('Header mismatch: x'))).toEqual({ code: -32020, message: 'Header mismatch: x' })
+    expect(toErrorObject(missingClientCapability(capabilitiesOf(['sampling'])))).toEqual({
+      code: -32021,
+      message: 'The request needs client capabilities that it does not declare: {"sampling":{}}',
+      data: { requiredCapabilities: { sampling: {} } },
+    })
+    expect(toErrorObject(unsupportedProtocolVersion('v999.0.0', ['2026-07-28', '2025-11-25']))).toEqual({
+      code: -32022,
+      message: 'Unsupported protocol version: v999.0.0. Served are 2026-07-28, 2025-11-25.',
+      data: { supported: ['2026-07-28', '2025-11-25'], requested: 'v999.0.0' },
+    })
+  })
+
+  it('repeat no endless version in the message', () => {
+    expect(unsupportedProtocolVersion('x'.repeat(10_000), ['2026-07-28']).message.length).toBeLessThan(100)
+  })
+
+  it.each([
+    [-32700, false, 400],
+    [-32600, false, 400],
+    [-32601, false, 404],
+    [-32602, false, 200],
+    [-32602, true, 400],
+    [-32603, false, 200],
+    [-32603, true, 200],
+    [-32020, false, 400],
+    [-32021, false, 400],
+    [-32022, false, 400],
+    [7, false, 200],
+  ])('%d, refused before its method ran: %s, has status %d', (code, isRefusal, status) => {
+    expect(httpStatusOf({ code, message: '' }, isRefusal)).toBe(status)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isInRevision, type JsonObject, methodRow, methodRows } from '#protocol'
+import { allRevisions, isInRevision, type JsonObject, methodRow, methodRows } from '#protocol'
 
 const info = { name: 'a', version: '1' }
 const ref = { type: 'ref/prompt', name: 'p' }
@@ -155,8 +155,127 @@ describe('the method table', () => {
     expect(row !== undefined && isInRevision(row, version)).toBe(expected)
   })
 
-  it('names a gate for every request but the opening and pings', () => {
+  it('names a gate for every request but the opening, pings, discovery and subscriptions', () => {
     const ungated = methodRows.filter((row) => row.kind === 'request' && !row.serverGate && !row.clientGate)
-    expect(ungated.map((row) => row.name)).toEqual(['initialize', 'ping'])
+    expect(ungated.map((row) => row.name)).toEqual(['initialize', 'ping', 'server/discover', 'subscriptions/listen'])
+  })
+})
+
+describe('the rows of 2026-07-28', () => {
+  const modern = '2026-07-28'
+  const listen = 'subscriptions/listen'
+
+  it.each<[string, JsonObject]>([
+    ['server/discover', {}],
+    ['tools/call', { name: 'x', task: 'ignored' }],
+    ['tools/call', { name: 'x', inputResponses: {}, requestState: '' }],
+    ['tools/call', { name: 'x', inputResponses: { a: { action: 'accept' }, unasked: {} } }],
+    ['prompts/get', { name: 'x', inputResponses: { a: {} }, requestState: 'x' }],
+    ['resources/read', { uri: 'a://b', inputResponses: { a: {} } }],
+    [listen, { notifications: {} }],
+    [listen, { notifications: { toolsListChanged: true, promptsListChanged: false, resourcesListChanged: true } }],
+    [listen, { notifications: { resourceSubscriptions: ['a://b'], taskIds: [], unheard: 1 } }],
+    ['tasks/get', { taskId: 'x' }],
+    ['tasks/update', { taskId: 'x', inputResponses: { a: {} } }],
+    ['elicitation/create', { mode: 'url', message: 'x', url: 'https://a.b' }],
+    ['skills/list', {}],
+    ['skills/get', { uri: 'skill://a/SKILL.md' }],
+    ['resources/directory/read', { uri: 'skill://a', cursor: 'x' }],
+    ['notifications/subscriptions/acknowledged', { notifications: { toolsListChanged: true } }],
+    ['notifications/tasks', { taskId: 'x', status: 'working' }],
+  ])('%s takes %j', (method, params) => {
+    expect(methodRow(method, modern)?.check(params)).toBeUndefined()
+  })
+
+  it.each<[string, JsonObject, string]>([
+    ['tools/call', { name: 'x', requestState: 7 }, 'params.requestState must be a string, got number 7'],
+    ['tools/call', { name: 'x', inputResponses: null }, 'params.inputResponses must be an object, got null'],
+    ['prompts/get', { name: 'x', inputResponses: [] }, 'params.inputResponses must be an object, got array of 0'],
+    [
+      'resources/read',
+      { uri: 'a://b', inputResponses: { a: 12345 } },
+      'params.inputResponses.a must be an object, got number 12345',
+    ],
+    [listen, {}, 'params.notifications must be an object, got nothing'],
+    [
+      listen,
+      { notifications: { toolsListChanged: 'yes' } },
+      'params.notifications.toolsListChanged must be a boolean, got string "yes"',
+    ],
+    [
+      listen,
+      { notifications: { resourceSubscriptions: 'a://b' } },
+      'params.notifications.resourceSubscriptions must be an array of strings, got string "a://b"',
+    ],
+    [
+      listen,
+      { notifications: { taskIds: ['x', 7] } },
+      'params.notifications.taskIds[1] must be a string, got number 7',
+    ],
+    ['tasks/update', { taskId: 'x' }, 'params.inputResponses must be an object, got nothing'],
+    ['tasks/get', {}, 'params.taskId must be a string, got nothing'],
+    ['skills/get', {}, 'params.uri must be a string, got nothing'],
+  ])('%s refuses %j, naming the field', (method, params, sentence) => {
+    expect(methodRow(method, modern)?.check(params)).toBe(sentence)
+  })
+
+  it.each([
+    'initialize',
+    'ping',
+    'logging/setLevel',
+    'resources/subscribe',
+    'resources/unsubscribe',
+    'tasks/result',
+    'tasks/list',
+    'notifications/initialized',
+    'notifications/roots/list_changed',
+    'notifications/elicitation/complete',
+    'notifications/tasks/status',
+  ])('have no %s any more', (method) => {
+    expect(methodRow(method, modern)).toBeUndefined()
+    expect(methodRow(method, '2025-11-25')).toBeDefined()
+  })
+
+  it.each(['server/discover', listen, 'tasks/update', 'notifications/tasks'])(
+    'have %s, which was not before',
+    (method) => {
+      expect(methodRow(method, modern)).toBeDefined()
+      expect(methodRow(method, '2025-11-25')).toBeUndefined()
+    },
+  )
+
+  it('ask the client inside results only', () => {
+    const embedded = methodRows.filter((row) => row.isEmbedded).map((row) => row.name)
+    expect(embedded).toEqual(['sampling/createMessage', 'elicitation/create', 'roots/list'])
+    for (const name of embedded) expect(methodRow(name, '2025-11-25')?.isEmbedded).toBeUndefined()
+  })
+
+  it('may ask for input in three methods', () => {
+    expect(methodRows.filter((row) => row.mayAskInput).map((row) => row.name)).toEqual([
+      'tools/call',
+      'resources/read',
+      'prompts/get',
+    ])
+  })
+
+  it('need tasks of both sides, and skills of the server', () => {
+    const tasks = 'extensions.io.modelcontextprotocol/tasks'
+    for (const method of ['tasks/get', 'tasks/update', 'tasks/cancel', 'notifications/tasks']) {
+      expect(methodRow(method, modern)).toMatchObject({ serverGate: tasks, clientGate: tasks })
+    }
+    expect(methodRow('tasks/get', '2025-11-25')).toMatchObject({ serverGate: 'tasks' })
+    expect(methodRow('skills/list', modern)).toMatchObject({ serverGate: 'extensions.io.modelcontextprotocol/skills' })
+    expect(methodRow('resources/directory/read', modern)).toMatchObject({
+      serverGate: 'extensions.io.modelcontextprotocol/skills#directoryRead',
+    })
+  })
+
+  it('are one at most for each name in each revision, and a name that left does not come back', () => {
+    for (const name of new Set(methodRows.map((row) => row.name))) {
+      const found = allRevisions.map(
+        ({ version }) => methodRows.filter((row) => row.name === name && isInRevision(row, version)).length,
+      )
+      expect(found.join('')).toMatch(/^0*1+0*$/)
+    }
   })
 })

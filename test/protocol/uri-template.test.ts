@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MATCHED_URI_LENGTH_MAX, parseTemplate, TEMPLATE_LENGTH_MAX } from '#protocol'
 
@@ -102,6 +103,44 @@ describe('expand', () => {
     ['{&x,y,empty}', '&x=1024&y=768&empty='],
     ['{&keys}', '&keys=semi,%3B,dot,.,comma,%2C'],
     ['a é{var}', 'a%20%C3%A9value'],
+    ['O{+undef}X', 'OX'],
+    ['up{+path}{var}/here', 'up/foo/barvalue/here'],
+    ['{+path,x}/here', '/foo/bar,1024/here'],
+    ['{+list}', 'red,green,blue'],
+    ['{#half}', '#50%25'],
+    ['{#x,hello,y}', '#1024,Hello%20World!,768'],
+    ['{#path,x}/here', '#/foo/bar,1024/here'],
+    ['{#list}', '#red,green,blue'],
+    ['{#list*}', '#red,green,blue'],
+    ['{#keys}', '#semi,;,dot,.,comma,,'],
+    ['X{.var}', 'X.value'],
+    ['X{.var:3}', 'X.val'],
+    ['X{.list}', 'X.red,green,blue'],
+    ['X{.empty_keys*}', 'X'],
+    ['{/who,who}', '/fred/fred'],
+    ['{/var}', '/value'],
+    ['{/var,x}/here', '/value/1024/here'],
+    ['{/list}', '/red,green,blue'],
+    ['{/list*}', '/red/green/blue'],
+    ['{/keys}', '/semi,%3B,dot,.,comma,%2C'],
+    ['{;v,bar,who}', ';v=6;who=fred'],
+    ['{;x,y}', ';x=1024;y=768'],
+    ['{;x,y,empty}', ';x=1024;y=768;empty'],
+    ['{;x,y,undef}', ';x=1024;y=768'],
+    ['{;list}', ';list=red,green,blue'],
+    ['{;list*}', ';list=red;list=green;list=blue'],
+    ['{?half}', '?half=50%25'],
+    ['{?x,y}', '?x=1024&y=768'],
+    ['{?list}', '?list=red,green,blue'],
+    ['{?list*}', '?list=red&list=green&list=blue'],
+    ['{?keys}', '?keys=semi,%3B,dot,.,comma,%2C'],
+    ['{&half}', '&half=50%25'],
+    ['?fixed=yes{&x}', '?fixed=yes&x=1024'],
+    ['{&x,y,undef}', '&x=1024&y=768'],
+    ['{&var:3}', '&var=val'],
+    ['{&list}', '&list=red,green,blue'],
+    ['{&list*}', '&list=red&list=green&list=blue'],
+    ['{&keys*}', '&semi=%3B&dot=.&comma=%2C'],
     ['{toString}', ''],
   ])('writes %s as %s, as RFC 6570 shows', (template, uri) => {
     expect(parseTemplate(template).expand(variables)).toBe(uri)
@@ -174,6 +213,28 @@ describe('match', () => {
 
   it('does not look at a URI past the bound', () => {
     expect(parseTemplate('{+a}').match('x'.repeat(MATCHED_URI_LENGTH_MAX + 1))).toBeUndefined()
+  })
+})
+
+describe('a URI that a template wrote', () => {
+  const operator = fc.constantFrom('', '.', '/', ';', '?', '&')
+  const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 3 })
+  const value = fc.oneof(
+    fc.string({ minLength: 1, maxLength: 6 }),
+    fc.string({ unit: 'grapheme', minLength: 1, maxLength: 4 }),
+  )
+
+  it('is matched by it, and the variables found write the same URI', () => {
+    fc.assert(
+      fc.property(operator, names, fc.tuple(value, value, value), (sign, list, [a, b, c]) => {
+        const template = parseTemplate(`x://y/{${sign}${list.join(',')}}`)
+        const uri = template.expand({ a, b, c })
+        const found = template.match(uri)
+        expect(found).toBeDefined()
+        expect(template.expand(found ?? {})).toBe(uri)
+      }),
+      { seed: Number(process.env['BOUGH_SEED'] ?? 42), numRuns: 1_000 },
+    )
   })
 })
 

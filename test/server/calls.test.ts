@@ -313,6 +313,7 @@ describe('limits of a session', () => {
     const first = await w.open()
     await w.open()
     const third = w.connect()
+    third.begin('ping')
     await third.settle()
     expect(third.received[0]?.error?.message).toContain('max_sessions')
     expect(third.isClosed).toBe(true)

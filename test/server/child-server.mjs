@@ -41,6 +41,19 @@ const server = createServer({ name: 'child', version: '1' })
       return 'done'
     },
   })
+  .tool('held', {
+    run: async (_args, ctx) => {
+      for (let step = 1; step <= 3; step++) ctx.progress(step, 3, `step ${step}`)
+      await new Promise((resolve) => held.push(resolve))
+      return 'done'
+    },
+  })
+  .tool('release', {
+    run: () => {
+      for (const resolve of held.splice(0)) resolve()
+      return 'released'
+    },
+  })
   .tool('logs', {
     run: (_args, ctx) => {
       ctx.log('debug', 'low')
@@ -67,12 +80,42 @@ const server = createServer({ name: 'child', version: '1' })
       return `${action} ${content?.name}`
     },
   })
+  .tool('sum', {
+    input: { type: 'object', properties: { a: { type: 'integer' }, b: { type: 'integer' } }, required: ['a', 'b'] },
+    output: { type: 'object', properties: { sum: { type: 'integer' } }, required: ['sum'] },
+    run: ({ a, b }) => ({ structured: { sum: a + b } }),
+  })
+  .tool('rounds', {
+    input: { type: 'object', properties: { tag: { type: 'string' } } },
+    run: async ({ tag }, ctx) => {
+      const properties = { name: { type: 'string' } }
+      const ask = (what) => ctx.elicit({ message: `${what} ${tag}`, requestedSchema: { type: 'object', properties } })
+      const first = await ask('first')
+      ctx.progress(1)
+      const [second, roots] = await Promise.all([ask('second'), ctx.roots()])
+      return [first.content?.name, second.content?.name, roots.length].join()
+    },
+  })
+  .tool('job', {
+    task: 'optional',
+    run: async (_args, ctx) => {
+      await sleep(20, undefined, { signal: ctx.signal })
+      return 'job done'
+    },
+  })
+  .tool('client', { run: (_args, ctx) => `${ctx.client.clientInfo.name} ${ctx.client.protocolVersion}` })
   .tool('roots', { run: async (_args, ctx) => (await ctx.roots()).map(({ uri }) => uri).join() })
   .tool('change', {
     run: () => {
       server.tool('changed', { run: () => 'x' })
       app.resourceUpdated('config://app')
       return 'changed'
+    },
+  })
+  .tool('stops', {
+    run: () => {
+      setTimeout(() => process.kill(process.pid, 'SIGTERM'), 10)
+      return 'stopping'
     },
   })
   .tool('aborted', { run: () => `${aborted}` })
@@ -105,6 +148,7 @@ const server = createServer({ name: 'child', version: '1' })
   })
 
 let aborted = 0
+const held = []
 const app = await serve(server, {
   ...(transport === 'stdio' ? { stdio: true } : { http: { port: 0 } }),
   logger: false,

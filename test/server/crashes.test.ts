@@ -1,5 +1,5 @@
 import { createServer } from 'bough'
-import type { Ref } from 'bough/runtime'
+import type { Ref, SupervisorRef } from 'bough/runtime'
 import { describe, expect, it } from 'vitest'
 import { type Client, deferred, type World, world } from './support.ts'
 
@@ -26,7 +26,12 @@ const crash = (ref: Ref) =>
 const ends: Record<string, (w: World) => Promise<void>> = {
   crashes: async (w) => void crash(await w.process('session')),
   'is killed': async (w) => (await w.process('session')).exit('kill'),
-  'loses its supervisor of requests': async (w) => (await w.process('requests')).exit('kill'),
+  // Its own, which it has once it has asked for something; another serves requests without a session.
+  'loses its supervisor of requests': async (w) => {
+    const tree = (await w.process('session-tree')) as SupervisorRef
+    const rows = await w.sim.run(tree.whichChildren())
+    for (const { id, ref } of rows) if (id === 'requests' && typeof ref === 'object') ref.exit('kill')
+  },
 }
 
 async function echoes(client: Client): Promise<boolean> {
@@ -112,6 +117,7 @@ describe('a session that crashes too often', () => {
 describe('killing any process of the server', () => {
   const inner = [
     'metrics',
+    'questions',
     'session-manager',
     'thread-pool',
     'subscriptions',

@@ -128,8 +128,13 @@ describe('a live server', () => {
       .removePrompt('review')
       .removePrompt('nope')
     await w.sim.settle()
+    for (const client of clients)
+      for (const list of ['tools', 'resources', 'prompts'])
+        expect(client.of(`notifications/${list}/list_changed`)).toHaveLength(1)
+    // The first change is told at once, those that follow it together.
+    await w.sim.advance(10)
     for (const client of clients) {
-      expect(client.of('notifications/tools/list_changed')).toHaveLength(3)
+      expect(client.of('notifications/tools/list_changed')).toHaveLength(2)
       expect(client.of('notifications/resources/list_changed')).toHaveLength(2)
       expect(client.of('notifications/prompts/list_changed')).toHaveLength(1)
       expect((await client.call('first')).result.content[0].text).toBe('one')

@@ -13,10 +13,13 @@ export class Stream {
   readonly status: number
   readonly headers: Headers
   readonly events: SseEvent[] = []
+  /** Comments that came, each of them a sign of life. */
+  comments = 0
   /** Messages of the answer, from JSON or from events. */
   readonly messages: Wire[] = []
   /** Resolves when the answer is over, however it ended. */
   readonly over: Promise<void>
+  private fault: Error | undefined
   private watchers: (() => void)[] = []
   private readonly abort: AbortController
   private readonly check: (message: Wire) => void
@@ -26,7 +29,10 @@ export class Stream {
     this.headers = response.headers
     this.abort = abort
     this.check = check
-    this.over = this.read(response).catch(() => undefined)
+    this.over = this.read(response).catch(() => {
+      // A connection that broke is an end; a message that is wrong is a fault of the server.
+      if (this.fault !== undefined) throw this.fault
+    })
   }
 
   get isEvents(): boolean {
@@ -47,6 +53,11 @@ export class Stream {
     while (this.events.length < count) await this.changed()
   }
 
+  /** Waits for `count` comments. */
+  async untilComments(count: number): Promise<void> {
+    while (this.comments < count) await this.changed()
+  }
+
   /** Drops the connection, as a client that loses it. */
   drop(): void {
     this.abort.abort()
@@ -55,7 +66,7 @@ export class Stream {
   private changed(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.watchers.push(resolve)
-      void this.over.then(() => reject(new Error(`The answer is over: ${JSON.stringify(this.messages)}`)))
+      this.over.then(() => reject(new Error(`The answer is over: ${JSON.stringify(this.messages)}`)), reject)
     })
   }
 
@@ -81,7 +92,10 @@ export class Stream {
       block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
     )
     // A comment keeps the connection alive and says nothing.
-    if (!fields.has('id') && !fields.has('data')) return
+    if (!fields.has('id') && !fields.has('data')) {
+      this.comments++
+      return this.wake()
+    }
     const retry = fields.get('retry')
     const event = {
       id: fields.get('id'),
@@ -94,7 +108,12 @@ export class Stream {
   }
 
   private take(message: Wire): void {
-    this.check(message)
+    try {
+      this.check(message)
+    } catch (error) {
+      this.fault = error as Error
+      throw error
+    }
     this.messages.push(message)
     this.wake()
   }
@@ -108,6 +127,8 @@ export class HttpClient {
   readonly url: string
   sessionId: string | undefined
   version = '2025-11-25'
+  /** Go with every request, such as a token. */
+  headers: Record<string, string> = {}
   private readonly asked = new Map<string | number, string>()
   private lastId = 0
 
@@ -115,8 +136,14 @@ export class HttpClient {
     this.url = url
   }
 
-  static async open(url: string, version = '2025-11-25', capabilities: object = {}): Promise<HttpClient> {
+  static async open(
+    url: string,
+    version = '2025-11-25',
+    capabilities: object = {},
+    headers: Record<string, string> = {},
+  ): Promise<HttpClient> {
     const client = new HttpClient(url)
+    client.headers = headers
     const stream = await client.initialize(version, capabilities)
     expect(stream.status).toBe(200)
     expect((await client.send({ method: 'notifications/initialized' })).status).toBe(202)
@@ -182,6 +209,7 @@ export class HttpClient {
         accept: method === 'GET' ? 'text/event-stream' : 'application/json, text/event-stream',
         ...(method === 'POST' && { 'content-type': 'application/json' }),
         ...(this.sessionId !== undefined && { 'mcp-session-id': this.sessionId, 'mcp-protocol-version': this.version }),
+        ...this.headers,
         ...headers,
       },
       ...(body !== undefined && { body }),

@@ -100,7 +100,8 @@ export class Client {
   answers: Record<string, (params: Wire['params']) => Pick<Wire, 'result' | 'error'>> = {}
   private readonly world: World
   private readonly end: MemoryClient
-  private readonly asked = new Map<string | number, string>()
+  /** What was asked, and in which revision where the request says so itself. */
+  private readonly asked = new Map<string | number, { method: string; version: string | undefined }>()
   private readonly waiting = new Map<string | number, (message: Wire) => void>()
   private lastId = 0
 
@@ -116,7 +117,11 @@ export class Client {
   /** Sends any text. */
   raw(text: string): void {
     for (const one of [parse(text)].flat())
-      if (one?.method !== undefined && one.id != null) this.asked.set(one.id, one.method)
+      if (one?.method !== undefined && one.id != null) {
+        const claimed = one.params?._meta?.['io.modelcontextprotocol/protocolVersion']
+        const version = typeof claimed === 'string' && claimed !== '' ? '2026-07-28' : undefined
+        this.asked.set(one.id, { method: one.method, version })
+      }
     this.end.send(text)
   }
 
@@ -189,8 +194,8 @@ export class Client {
 
   private check(message: Wire): void {
     const asked = message.method === undefined && message.id != null ? this.asked.get(message.id) : undefined
-    if (asked === 'initialize' && message.result !== undefined) this.version = message.result.protocolVersion
-    expect(wireFault(this.version, message, asked)).toBeUndefined()
+    if (asked?.method === 'initialize' && message.result !== undefined) this.version = message.result.protocolVersion
+    expect(wireFault(asked?.version ?? this.version, message, asked?.method)).toBeUndefined()
   }
 
   private react(message: Wire): void {

@@ -160,6 +160,7 @@ describe('memory session store', () => {
     logLevel: undefined,
     subscriptions: [],
     initialized: false,
+    lastActiveAt: 0,
   })
 
   it('puts, replaces, gets, lists and deletes', () => {

@@ -12,15 +12,19 @@ import type { PromptEntity, PromptMessage, ToolEntity } from '#protocol/entities
 import type { JsonObject } from '#protocol/json-rpc'
 import { isObject } from '#protocol/json-rpc'
 import { downgradeElicitation } from './downgrade-elicitation.ts'
+import { legacyExtensions } from './extensions.ts'
 import type { Feature, Revision } from './revision.ts'
+import { objectResult, objectSchema, textOr } from './structured-content.ts'
 
 /** A revision whose codec is the downgrading one. */
 export function downgrading(data: Pick<Revision, 'version' | 'allowsBatches' | 'features'>): Revision {
   const codec = new Downgrade(data.features)
   return {
     ...data,
+    era: 'legacy',
     encodeResult: (method, result) => codec.result(method, result),
     encodeParams: (method, params) => codec.params(method, params),
+    encodeError: (error) => error,
   }
 }
 
@@ -47,6 +51,7 @@ class Downgrade {
       ...lacks('completions', 'completions'),
       ...lacks('tasks', 'tasks'),
       ...lacks('elicitation', 'elicitation'),
+      ...lacks('extensions', 'extensions'),
     ]
   }
 
@@ -81,7 +86,7 @@ class Downgrade {
       case 'initialize':
         return {
           ...result,
-          capabilities: omit(result['capabilities'] as JsonObject, this.#capabilityFields),
+          capabilities: omit(legacyExtensions(result['capabilities'] as JsonObject), this.#capabilityFields),
           serverInfo: omit(result['serverInfo'] as JsonObject, this.#implementationFields),
         }
       case 'sampling/createMessage':
@@ -117,7 +122,7 @@ class Downgrade {
   }
 
   #tool(tool: ToolEntity): ToolEntity {
-    const left = omit(tool, this.#toolFields)
+    const left = omit(objectSchema(tool), this.#toolFields)
     if (tool.title === undefined || this.#features.has('titles') || !this.#features.has('toolAnnotations')) return left
     return { ...left, annotations: { title: tool.title, ...left.annotations } }
   }
@@ -133,12 +138,12 @@ class Downgrade {
     return { ...result, [list]: items.map((item) => this.#dated(omit(item, this.#itemFields))) }
   }
 
-  #toolResult(result: ToolResult): ToolResult {
+  #toolResult(returned: ToolResult): ToolResult {
+    const result = this.#features.has('structuredContent') ? objectResult(returned) : returned
     const content = result.content.map((block) => this.#block(block))
     if (result.structuredContent === undefined || this.#features.has('structuredContent')) return { ...result, content }
     const { structuredContent, ...left } = result
-    if (content.length > 0) return { ...left, content }
-    return { ...left, content: [{ type: 'text', text: JSON.stringify(structuredContent) }] }
+    return { ...left, content: textOr(content, structuredContent) }
   }
 
   #block(block: ContentBlock): ContentBlock {

@@ -1,3 +1,3 @@
 /** The revisions that are served, by name. */
-export { latestRevision, legacyRevisions, negotiate, revisionOf } from './registry.ts'
-export { type Feature, knowsMethod, type Revision } from './revision.ts'
+export { allRevisions, latestRevision, legacyRevisions, modernRevisions, negotiate, revisionOf } from './registry.ts'
+export { type Feature, knowsMethod, type ResultContext, type Revision } from './revision.ts'

@@ -1,17 +1,25 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  allRevisions,
   type ContentBlock,
+  clientCapabilitiesKey,
+  isInRevision,
   type JsonObject,
   knowsMethod,
   latestRevision,
   legacyRevisions,
+  methodRow,
   methodRows,
+  modernRevisions,
   negotiate,
+  protocolVersionKey,
+  type ResultContext,
   type Revision,
   revisionOf,
+  subscriptionIdKey,
 } from '#protocol'
-import { faultOf, methodNames } from './schemas.ts'
+import { faultOf, isDraft2020, methodNames } from './schemas.ts'
 
 const annotations = { audience: ['user'], priority: 0.5, lastModified: '2025-01-01T00:00:00Z' } as const
 const icons = [{ src: 'https://example.org/i.png', mimeType: 'image/png', sizes: ['48x48'], theme: 'dark' }] as const
@@ -87,6 +95,31 @@ const results: readonly (readonly [method: string, definition: string, result: J
   ['tools/call', 'CallToolResult', { content, structuredContent: { city: 'Oslo' }, isError: false, _meta }],
   ['tools/call', 'CallToolResult', { content: [], structuredContent: { city: 'Oslo' } }],
   ['tools/call', 'CallToolResult', { content: [], isError: true }],
+  ['tools/call', 'CallToolResult', { content: [], structuredContent: [1, 'two', null] }],
+  [
+    'tools/list',
+    'ListToolsResult',
+    { tools: [{ name: 'v', inputSchema: { type: 'object' }, outputSchema: { type: 'array', items: {} } }] },
+  ],
+  [
+    'server/discover',
+    'DiscoverResult',
+    {
+      supportedVersions: ['2026-07-28', '2025-11-25'],
+      capabilities: {
+        tools: { listChanged: true },
+        resources: { subscribe: true, listChanged: true },
+        prompts: { listChanged: true },
+        logging: {},
+        completions: {},
+        tasks: { list: {} },
+        experimental: { a: {} },
+        extensions: { 'io.modelcontextprotocol/tasks': {} },
+      },
+      instructions: 'i',
+    },
+  ],
+  ['subscriptions/listen', 'SubscriptionsListenResult', { _meta: { 'io.modelcontextprotocol/subscriptionId': 1 } }],
   [
     'resources/list',
     'ListResourcesResult',
@@ -224,36 +257,52 @@ const params: readonly (readonly [method: string, definition: string, params: Js
   ],
 ]
 
-/** Definitions of 2025-11-25 hold the JSON-RPC envelope, older ones do not. */
+/** Definitions of 2025-11-25 and later hold the JSON-RPC envelope, older ones do not; embedded requests have none. */
 function envelope(revision: Revision, method: string, encoded: JsonObject): JsonObject {
-  if (revision.version !== '2025-11-25') return { method, params: encoded }
-  return { jsonrpc: '2.0', ...(!method.startsWith('notifications/') && { id: 1 }), method, params: encoded }
+  const row = methodRow(method, revision.version)
+  if (!isDraft2020(revision.version) || row?.isEmbedded === true) return { method, params: encoded }
+  return { jsonrpc: '2.0', ...(row?.kind === 'request' && { id: 1 }), method, params: encoded }
 }
 
-describe.each(legacyRevisions.map((revision) => [revision.version, revision] as const))(
+/** What every request of the revision carries. */
+function withMeta(revision: Revision, method: string, sent: JsonObject): JsonObject {
+  const row = methodRow(method, revision.version)
+  if (revision.era === 'legacy' || row?.kind !== 'request' || row.isEmbedded === true) return sent
+  return { ...sent, _meta: { [protocolVersionKey]: revision.version, [clientCapabilitiesKey]: {} } }
+}
+
+const context: ResultContext = {
+  serverInfo: { name: 's', version: '1', title: 'S', icons },
+  cache: { ttlMs: 5_000, cacheScope: 'private' },
+}
+
+describe.each(allRevisions.map((revision) => [revision.version, revision] as const))(
   'revision %s',
   (version, revision) => {
     it.each(results)('writes the result of %s so that its own %s takes it', (method, definition, result) => {
       if (!knowsMethod(revision, method)) return
-      expect(faultOf(version, definition, revision.encodeResult(method, result))).toBeUndefined()
+      expect(faultOf(version, definition, revision.encodeResult(method, result, context))).toBeUndefined()
     })
 
     it.each(params)('writes the params of %s so that its own %s takes them', (method, definition, sent) => {
       if (!knowsMethod(revision, method)) return
-      const encoded = revision.encodeParams(method, sent)
+      const encoded = revision.encodeParams(method, withMeta(revision, method, sent))
       expect(faultOf(version, definition, envelope(revision, method, encoded))).toBeUndefined()
     })
 
     it('leaves the neutral shapes as they were', () => {
       const before = JSON.stringify([results, params])
-      for (const [method, , result] of results) revision.encodeResult(method, result)
+      for (const [method, , result] of results) {
+        if (knowsMethod(revision, method)) revision.encodeResult(method, result, context)
+      }
       for (const [method, , sent] of params) revision.encodeParams(method, sent)
       expect(JSON.stringify([results, params])).toBe(before)
     })
 
-    it('knows the methods and notifications that its schema names, and no others', () => {
+    it('knows the methods and notifications that its schema names, those of extensions, and no others', () => {
       const named = new Set(methodNames(version))
-      const known = methodRows.filter((row) => knowsMethod(revision, row.name)).map((row) => row.name)
+      const own = methodRows.filter((row) => !row.serverGate?.startsWith('extensions.'))
+      const known = own.filter((row) => isInRevision(row, version)).map((row) => row.name)
       expect(new Set(known)).toEqual(named)
     })
   },
@@ -263,7 +312,7 @@ describe.each(legacyRevisions.map((revision) => [revision.version, revision] as 
 function thinned(value: unknown, keeps: () => boolean): unknown {
   if (Array.isArray(value)) return value.map((item) => thinned(item, keeps))
   if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).filter(([key]) => !optional.has(key) || keeps())
+  const entries = Object.entries(value).filter(([key, held]) => !isOptional(key, held) || keeps())
   return Object.fromEntries(entries.map(([key, held]) => [key, key.endsWith('Schema') ? held : thinned(held, keeps)]))
 }
 
@@ -274,22 +323,22 @@ const optional = new Set(
   ).split(' '),
 )
 
+/** `_meta` is, unless it says what the result is for. */
+function isOptional(key: string, value: unknown): boolean {
+  return optional.has(key) && !(key === '_meta' && Object.hasOwn(value as object, subscriptionIdKey))
+}
+
 describe('any neutral result', () => {
   it('is taken by the schema of the revision that it is written for, whichever optional members it has', () => {
     const seed = Number(process.env['BOUGH_SEED'] ?? 20_251_125)
     const choices = fc.infiniteStream(fc.boolean())
     fc.assert(
-      fc.property(
-        fc.constantFrom(...legacyRevisions),
-        fc.constantFrom(...results),
-        choices,
-        (revision, row, stream) => {
-          const [method, definition, result] = row
-          const thin = thinned(result, () => stream.next().value as boolean) as JsonObject
-          if (!knowsMethod(revision, method)) return
-          expect(faultOf(revision.version, definition, revision.encodeResult(method, thin))).toBeUndefined()
-        },
-      ),
+      fc.property(fc.constantFrom(...allRevisions), fc.constantFrom(...results), choices, (revision, row, stream) => {
+        const [method, definition, result] = row
+        const thin = thinned(result, () => stream.next().value as boolean) as JsonObject
+        if (!knowsMethod(revision, method)) return
+        expect(faultOf(revision.version, definition, revision.encodeResult(method, thin, context))).toBeUndefined()
+      }),
       { seed, numRuns: 400 },
     )
   })
@@ -350,8 +399,38 @@ describe('downgrading', () => {
     expect(() => third.encodeParams('elicitation/create', sent)).toThrow(/needs a client of revision 2025-11-25/)
   })
 
-  it('changes nothing in the latest revision', () => {
-    for (const [method, , result] of results) expect(latestRevision.encodeResult(method, result)).toBe(result)
+  it('leaves out structured content that is no object, and says it in text where nothing else does', () => {
+    for (const revision of [revisionOf('2025-06-18') as Revision, latestRevision]) {
+      const structuredContent = [1, 'two']
+      expect(revision.encodeResult('tools/call', { content: [], structuredContent, isError: false })).toEqual({
+        content: [{ type: 'text', text: '[1,"two"]' }],
+        isError: false,
+      })
+      const content = [{ type: 'text', text: 'one, two' }]
+      expect(revision.encodeResult('tools/call', { content, structuredContent })).toEqual({ content })
+      expect(revision.encodeResult('tools/call', { content, structuredContent: null })).toEqual({ content })
+    }
+  })
+
+  it('announces the extensions of both eras, from 2025-11-25 on', () => {
+    const skills = { 'io.modelcontextprotocol/skills': {} }
+    const capabilities = { tools: {}, extensions: { ...skills, 'io.modelcontextprotocol/tasks': {} } }
+    const result = { protocolVersion: 'x', capabilities, serverInfo: { name: 's', version: '1' } }
+    const announced = (revision: Revision): unknown => revision.encodeResult('initialize', result)['capabilities']
+    expect(announced(latestRevision)).toEqual({ tools: {}, extensions: skills })
+    expect(announced(oldest)).toEqual({ tools: {} })
+    const none = { ...result, capabilities: { extensions: { 'io.modelcontextprotocol/tasks': {} } } }
+    expect(latestRevision.encodeResult('initialize', none)['capabilities']).toEqual({})
+  })
+
+  it('changes nothing in the latest revision that was there when it was written', () => {
+    const unchanged = results.filter(([, , result]) => {
+      const structured = result['structuredContent']
+      const tools = result['tools'] as { outputSchema?: JsonObject }[] | undefined
+      return !Array.isArray(structured) && !tools?.some(({ outputSchema }) => outputSchema?.['type'] === 'array')
+    })
+    expect(unchanged).toHaveLength(results.length - 2)
+    for (const [method, , result] of unchanged) expect(latestRevision.encodeResult(method, result)).toBe(result)
   })
 })
 
@@ -374,8 +453,25 @@ describe('negotiate', () => {
     expect(negotiate('2025-11-25', served).version).toBe('2025-03-26')
   })
 
+  it('never answers with a modern revision, though it be served and asked for', () => {
+    expect(negotiate('2026-07-28', allRevisions).version).toBe('2025-11-25')
+    expect(negotiate('2025-03-26', allRevisions).version).toBe('2025-03-26')
+    expect(negotiate('2025-03-26', modernRevisions).version).toBe('2025-11-25')
+  })
+
+  it('finds revisions of both eras by their version', () => {
+    expect(allRevisions.map(({ version }) => revisionOf(version)?.era)).toEqual([
+      'legacy',
+      'legacy',
+      'legacy',
+      'legacy',
+      'modern',
+    ])
+    expect([undefined, 7, '', '1999-01-01', '__proto__'].map(revisionOf)).toEqual(new Array(5).fill(undefined))
+  })
+
   it('has batches in 2025-03-26 only', () => {
-    expect(legacyRevisions.filter((revision) => revision.allowsBatches).map((revision) => revision.version)).toEqual([
+    expect(allRevisions.filter((revision) => revision.allowsBatches).map((revision) => revision.version)).toEqual([
       '2025-03-26',
     ])
   })

@@ -1,0 +1,35 @@
+/**
+ * The key that seals `requestState`, made by the first server that uses a store and kept there: whoever serves from the same
+ * store opens what another sealed, also after a restart.
+ */
+import { createSealer, type Sealer } from '#auth/sealed-state'
+import type { System } from '#runtime'
+import type { Services } from './services.ts'
+
+const SECRET_BYTES = 32
+/** Keys that a store may hold: the newest seals, the older ones still open. */
+const KEYS_MAX = 8
+
+export interface KeyRecord {
+  readonly id: string
+  /** base64url. */
+  readonly secret: string
+  readonly createdAt: number
+}
+
+/** The sealer of an application, made when it is first needed. */
+export function sealerOf(services: Services, system: System): Sealer {
+  services.kept.sealer ??= makeSealer(services, system)
+  return services.kept.sealer
+}
+
+function makeSealer({ store }: Services, system: System): Sealer {
+  const records = store.records<KeyRecord>('key', KEYS_MAX)
+  if (records.size === 0) {
+    const createdAt = system.clock.wallNow()
+    records.put({ id: `k${createdAt.toString(36)}`, secret: system.random.token(SECRET_BYTES), createdAt })
+  }
+  const newestFirst = [...records.list()].sort((one, other) => other.createdAt - one.createdAt)
+  const keys = newestFirst.map(({ id, secret }) => ({ id, secret: Buffer.from(secret, 'base64url') }))
+  return createSealer({ keys, random: system.random, now: () => system.clock.wallNow() })
+}

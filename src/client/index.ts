@@ -1,0 +1,22 @@
+/** `bough/client`: a client that finds out what its server speaks, and stays connected. */
+export type { Progress } from '#actors/client-calls'
+export type {
+  ClientHandlers,
+  Era,
+  FailureCode,
+  HandlerContext,
+  ListKind,
+  ServerDescription,
+} from '#actors/client-services'
+export type { ConnectionPhase } from '#lifecycles/connection'
+export type { ClientTransport } from '#transports/client-port'
+export type { CapabilityOption } from './capabilities.ts'
+export type { CallToolOptions, Client, CompletionRequest, TaskOptions } from './client.ts'
+export { connect } from './connect.ts'
+export { CallLost, ClientError } from './errors.ts'
+export type { LogMessage, ResourceUpdate } from './listeners.ts'
+export type { CommandTarget, ConnectOptions, ReconnectOptions, Target } from './options.ts'
+export type { PageOptions } from './pages.ts'
+export type { RequestOptions } from './requests.ts'
+export type { TaskInfo, TaskState } from './task-info.ts'
+export type { ClientTask } from './tasks.ts'
