@@ -20,6 +20,7 @@ import {
   withElicitDefaults,
 } from '#protocol'
 import type { System, Timer } from '#runtime'
+import { onceDurable } from './durable.ts'
 import type { ModernRequest } from './modern-call.ts'
 import type { Asked, Question } from './requester.ts'
 import { sealerOf } from './sealing.ts'
@@ -149,7 +150,8 @@ export class ModernAsks {
     try {
       const payload = memory as unknown as JsonObject
       const requestState = sealerOf(this.services, this.system).seal(payload, bindingOf(this.request), ttlMs)
-      this.settle({ resultType: 'input_required', inputRequests, requestState })
+      // The first state of a server is sealed with a key that has just been made: it must outlive what it sealed.
+      onceDurable(this.services.store, () => this.settle({ resultType: 'input_required', inputRequests, requestState }))
     } catch (error) {
       this.settle(error instanceof Error ? error : new Error(String(error)))
     }

@@ -158,6 +158,7 @@ function serve(arrival: Arrival, request: ModernRequest): ModernCall | undefined
     via(services.names, 'listens')
       .call('startChild', arg, { timeout: Number.POSITIVE_INFINITY })
       .catch(() => {
+        services.counters.add('requests_refused', 1, 'subscriptions')
         const message = 'No subscription can be opened now: there are too many, or they are being restarted. Try again.'
         outlet.finish(errorText(request.message.id, { code: ErrorCode.InternalError, message }), 503)
       })

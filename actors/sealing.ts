@@ -25,11 +25,15 @@ export function sealerOf(services: Services, system: System): Sealer {
 
 function makeSealer({ store }: Services, system: System): Sealer {
   const records = store.records<KeyRecord>('key', KEYS_MAX)
-  if (records.size === 0) {
+  const known = [...records.list()]
+  if (known.length === 0) {
     const createdAt = system.clock.wallNow()
-    records.put({ id: `k${createdAt.toString(36)}`, secret: system.random.token(SECRET_BYTES), createdAt })
+    const key = { id: `k${createdAt.toString(36)}`, secret: system.random.token(SECRET_BYTES), createdAt }
+    // A store that takes nothing now leaves it to this incarnation alone.
+    records.put(key)
+    known.push(key)
   }
-  const newestFirst = [...records.list()].sort((one, other) => other.createdAt - one.createdAt)
+  const newestFirst = known.sort((one, other) => other.createdAt - one.createdAt)
   const keys = newestFirst.map(({ id, secret }) => ({ id, secret: Buffer.from(secret, 'base64url') }))
   return createSealer({ keys, random: system.random, now: () => system.clock.wallNow() })
 }

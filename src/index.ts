@@ -1,7 +1,8 @@
 /** `bough`: the facade. */
+export type { TaskLimits } from '#actors/task-record'
 export { ClientError } from '#features/client-error'
 export type { Completer, CompletionContext } from '#features/completion'
-export type { SessionInfo, ToolContext } from '#features/context'
+export type { AskOptions, ClientInfo, Principal, SessionInfo, TaskInfo, ToolContext } from '#features/context'
 export { FeatureError } from '#features/definition'
 export type { PromptArgument, PromptInclude, PromptOptions, PromptReturn } from '#features/prompt'
 export type { ReadCache, ReadReturn, ResourceOptions, ResourceTemplateOptions } from '#features/resource'
@@ -15,6 +16,7 @@ export type { Report, ServerEvent } from '#observability/report'
 export {
   type Annotations,
   audio,
+  type CacheHints,
   type ClientCapabilities,
   type ContentBlock,
   type ElicitRequest,
@@ -41,6 +43,8 @@ export {
   text,
   urlElicitationRequired,
 } from '#protocol'
+export { memoryStore } from '#storage/memory'
+export type { Store } from '#storage/port'
 export { TransportError } from '#transports/port'
 export {
   type App,

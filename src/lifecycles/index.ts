@@ -1,4 +1,12 @@
 /** `bough/lifecycles`: lives as xstate machines. */
+export { type CircuitEvent, type CircuitPhase, circuitMachine, firstCircuitPhase, nextCircuitPhase } from './circuit.ts'
+export {
+  type ConnectionEvent,
+  type ConnectionPhase,
+  connectionMachine,
+  firstConnectionPhase,
+  nextConnectionPhase,
+} from './connection.ts'
 export {
   defineElection,
   type ElectionDefinition,

@@ -58,7 +58,11 @@ export async function serve(server: Server, options: ServeOptions): Promise<App>
   const unguard =
     options.guard === false
       ? () => undefined
-      : watchStrayFaults((error, how) => reporting.report({ type: 'stray_fault', how, error }))
+      : watchStrayFaults((error, how) => {
+          reporting.report({ type: 'stray_fault', how, error })
+          // Nobody's tool: perhaps the program's own end. It must not look like success.
+          process.exitCode ??= 1
+        })
   let ref: SupervisorRef
   try {
     ref = await system.start(tree)

@@ -6,8 +6,17 @@ const BODY_LENGTH_MAX = 65_536
 /** The longest wait that is read out of a Retry-After field: one day. */
 const RETRY_AFTER_MS_MAX = 86_400_000
 
+/** The authorizer itself failed, with `cause`; the request was not sent. */
+export class AuthorizationError extends Error {
+  override readonly name = 'AuthorizationError'
+}
+
 /** No answer, or half of one. Nothing has run on the server if the request never left. */
 export function connectionFailure(what: string, error: unknown, wasStarted: boolean): LinkFailure {
+  if (error instanceof AuthorizationError) {
+    const message = `${what}: ${error.message}: ${reasonOf(error.cause)}`
+    return { kind: 'unauthorized', message, mayHaveRun: false, cause: error.cause }
+  }
   const reason = reasonOf(error)
   return wasStarted
     ? {

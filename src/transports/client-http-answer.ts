@@ -16,7 +16,7 @@ import {
   sessionLostFailure,
   statusFailure,
 } from './client-failures.ts'
-import { type AnswerHeaders, AuthorizationError, type HttpRun, type HttpRunListener } from './client-http-requester.ts'
+import type { AnswerHeaders, HttpRun, HttpRunListener } from './client-http-requester.ts'
 import { isEventStream, isJson, type StreamHost, textOf } from './client-http-shared.ts'
 import { HttpEventStream, type StreamOwner } from './client-http-stream.ts'
 import type { LinkFailure, Outgoing } from './client-port.ts'
@@ -151,10 +151,7 @@ export class HttpAnswer implements HttpRunListener, StreamOwner {
       if (this.isDone) this.stop()
     } else if (this.#phase === 'refused') this.#refused()
     else if (this.#phase === 'accepted') this.stop()
-    else if (this.#phase !== 'over') {
-      const failure = connectionFailure(this.#what, error, wasStarted)
-      this.over(error instanceof AuthorizationError ? { ...failure, kind: 'unauthorized' } : failure)
-    }
+    else if (this.#phase !== 'over') this.over(connectionFailure(this.#what, error, wasStarted))
   }
 
   received(text: string): void {

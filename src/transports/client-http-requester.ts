@@ -9,6 +9,7 @@
  * Sources: RFC 9110, 15.4 (redirection), 15.5 (client errors); MCP 2025-11-25, basic/authorization.
  */
 import { type Dispatcher, errors, Pool } from 'undici'
+import { AuthorizationError } from './client-failures.ts'
 import type { HttpClientSettings } from './client-http-options.ts'
 
 /** Requests of one run that authorization may have sent again. */
@@ -26,11 +27,6 @@ export interface HttpRunListener {
   end(): void
   /** There is no answer, or only half of one. `wasStarted`: bytes of the request may have left. */
   failed(error: unknown, wasStarted: boolean): void
-}
-
-/** The authorizer itself failed; the request was not sent. */
-export class AuthorizationError extends Error {
-  override readonly name = 'AuthorizationError'
 }
 
 export class HttpRequester {

@@ -11,13 +11,7 @@
  */
 import { connectionFailure, invalidFailure, retryAfterOf, statusFailure } from './client-failures.ts'
 import { type HttpClientOptions, type HttpClientSettings, httpClientSettings } from './client-http-options.ts'
-import {
-  type AnswerHeaders,
-  AuthorizationError,
-  HttpRequester,
-  type HttpRun,
-  type HttpRunListener,
-} from './client-http-requester.ts'
+import { type AnswerHeaders, HttpRequester, type HttpRun, type HttpRunListener } from './client-http-requester.ts'
 import { isEventStream, textOf } from './client-http-shared.ts'
 import { NotificationGate } from './client-notification-gate.ts'
 import type { ClientTransport, Link, LinkFailure, LinkReceiver, Outgoing } from './client-port.ts'
@@ -133,10 +127,7 @@ class SseLink implements Link, HttpRunListener {
 
   failed(error: unknown, wasStarted: boolean): void {
     if (this.#refusal !== undefined) this.#refused()
-    else {
-      const failure = connectionFailure(this.#what, error, wasStarted)
-      this.#end(error instanceof AuthorizationError ? { ...failure, kind: 'unauthorized' } : failure)
-    }
+    else this.#end(connectionFailure(this.#what, error, wasStarted))
   }
 
   get #what(): string {
@@ -247,9 +238,6 @@ class SsePost implements HttpRunListener {
   failed(error: unknown, wasStarted: boolean): void {
     // Taken is taken, even when the answer that says so breaks off.
     if (this.#status !== 0) this.end()
-    else {
-      const failure = connectionFailure(this.#what, error, wasStarted)
-      this.#done(error instanceof AuthorizationError ? { ...failure, kind: 'unauthorized' } : failure)
-    }
+    else this.#done(connectionFailure(this.#what, error, wasStarted))
   }
 }

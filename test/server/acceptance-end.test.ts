@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Child, childrenOf, spawnChild } from './child.ts'
 import { HttpClient } from './http-client.ts'
+import { Conversation, type Wire } from './wire-schema.ts'
 
 const CALLS = 50
 
@@ -82,7 +83,25 @@ function initialize(child: Child): void {
   write(child, { method: 'notifications/initialized' })
 }
 
+/** What was said to each program; at the end of the test all that it wrote is checked against the published schema. */
+const conversations = new WeakMap<Child, Conversation>()
+
+function conversationOf(child: Child): Conversation {
+  const known = conversations.get(child)
+  if (known !== undefined) return known
+  const conversation = new Conversation()
+  conversations.set(child, conversation)
+  onTestFinished(() => {
+    const faults = child.lines.flatMap((line) =>
+      [JSON.parse(line)].flat().map((one: Wire) => conversation.faultOf(one)),
+    )
+    expect(faults.filter((fault) => fault !== undefined)).toEqual([])
+  })
+  return conversation
+}
+
 function write(child: Child, message: object): void {
+  conversationOf(child).sent(message as Wire)
   child.program.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
 }
 

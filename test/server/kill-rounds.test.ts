@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import Database from 'better-sqlite3'
 import { expect, it, onTestFinished } from 'vitest'
+import { hasSqlite, openDatabase } from '../sqlite.ts'
 import { HttpClient } from './http-client.ts'
 import type { Wire } from './wire-schema.ts'
 
@@ -113,7 +113,7 @@ class Received {
 
 const terminal = new Set(['completed', 'failed', 'cancelled'])
 
-it(
+it.skipIf(!hasSqlite)(
   'keeps what it told anybody over every kill',
   async () => {
     const random = generator(SEED)
@@ -197,7 +197,7 @@ it(
     }
 
     await server.end('SIGTERM')
-    const database = new Database(server.file, { readonly: true })
+    const database = openDatabase(server.file, { readonly: true })
     expect(database.pragma('integrity_check', { simple: true })).toBe('ok')
     database.close()
     const starts = server.startMs.toSorted((one, other) => one - other)

@@ -2,8 +2,9 @@
 import { once } from 'node:events'
 import { Agent, request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
-import { metaOf } from './modern-client.ts'
+import { metaOf, VERSION } from './modern-client.ts'
 import { headersOf } from './modern-http-client.ts'
+import { type Wire, wireFault } from './wire-schema.ts'
 
 /** One connection of its own, with requests one behind the other. */
 export function keepAlive(url: string) {
@@ -31,11 +32,10 @@ export function keepAlive(url: string) {
             })
             response.on('end', () => {
               const data = text.startsWith('{') ? text : (/^data: (.*)$/m.exec(text)?.[1] ?? 'null')
-              resolve({
-                status: response.statusCode,
-                retryAfter: response.headers['retry-after'],
-                body: JSON.parse(data),
-              })
+              const body = JSON.parse(data) as Wire | null
+              const fault = body === null ? undefined : wireFault(VERSION, body, method)
+              if (fault !== undefined) return reject(new Error(fault))
+              resolve({ status: response.statusCode, retryAfter: response.headers['retry-after'], body })
             })
           },
         )

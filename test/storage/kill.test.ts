@@ -8,10 +8,10 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import BetterSqlite from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { memoryStore } from '#storage/memory'
 import { sqliteStore } from '#storage/sqlite'
+import { hasSqlite, openDatabase } from '../sqlite.ts'
 import { bounds, seen, step } from './fixtures/steps.mjs'
 import { tempFolder } from './support.ts'
 
@@ -43,7 +43,7 @@ function writeUntilKilled(file: string, afterMs: number): Promise<number> {
   })
 }
 
-describe('a store whose program is killed', () => {
+describe.skipIf(!hasSqlite)('a store whose program is killed', () => {
   it(
     `holds all that was durable, exactly, after each of ${rounds} kills`,
     async () => {
@@ -60,7 +60,7 @@ describe('a store whose program is killed', () => {
         while (modelAt < at) step(model, (modelAt += 1))
         expect(seen(store), `round ${round}, after step ${at}`).toEqual(seen(model))
         await store.close()
-        const reader = new BetterSqlite(file, { readonly: true })
+        const reader = openDatabase(file, { readonly: true })
         expect(reader.pragma('integrity_check', { simple: true })).toBe('ok')
         reader.close()
         reached.push(at)

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { memoryStore } from '#storage/memory'
 import { openStore } from '#storage/open-store'
+import { hasSqlite } from '../sqlite.ts'
 import { tempFolder } from './support.ts'
 
 describe('the option store', () => {
@@ -36,9 +37,11 @@ describe('the option store', () => {
     )
   })
 
-  it('loads neither threads nor SQLite for memory, and nothing of a package for sqlite in the main thread', () => {
-    const url = new URL('../../dist/src/storage/open-store.js', import.meta.url).href
-    const program = `
+  it.skipIf(!hasSqlite)(
+    'loads neither threads nor SQLite for memory, and nothing of a package for sqlite in the main thread',
+    () => {
+      const url = new URL('../../dist/src/storage/open-store.js', import.meta.url).href
+      const program = `
       import { openStore } from ${JSON.stringify(url)}
       openStore('memory')
       const before = process.moduleLoadList.filter((name) => /worker_threads|sqlite/.test(name)).length
@@ -48,10 +51,11 @@ describe('the option store', () => {
       const packages = Object.keys(createRequire(import.meta.url).cache).length
       await store.close()
       console.log(JSON.stringify([before, packages]))`
-    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
-      cwd: fileURLToPath(new URL('../..', import.meta.url)),
-      encoding: 'utf8',
-    })
-    expect([stdout.trim(), stderr]).toEqual(['[0,0]', ''])
-  })
+      const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+        cwd: fileURLToPath(new URL('../..', import.meta.url)),
+        encoding: 'utf8',
+      })
+      expect([stdout.trim(), stderr]).toEqual(['[0,0]', ''])
+    },
+  )
 })

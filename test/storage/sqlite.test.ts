@@ -12,10 +12,10 @@ import {
 } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import BetterSqlite from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Store } from '#storage/port'
 import { type SqliteStoreOptions, sqliteStore } from '#storage/sqlite'
+import { hasSqlite, openDatabase } from '../sqlite.ts'
 import { closing, durable, rejection, tempFolder } from './support.ts'
 
 interface Note {
@@ -55,7 +55,7 @@ const descriptors = (file: string) =>
         .filter((line) => line.includes(file))
     : []
 
-describe('the file of a sqlite store', () => {
+describe.skipIf(!hasSqlite)('the file of a sqlite store', () => {
   it('is one, once the store is closed', async () => {
     const file = await filled()
     expect(readdirSync(join(file, '..'))).toEqual(['store.db'])
@@ -103,7 +103,7 @@ describe('the file of a sqlite store', () => {
       if (what === 'text') writeFileSync(file, 'These are the notes of a person.\n'.repeat(100))
       else if (what === 'a picture') writeFileSync(file, Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a]))
       else {
-        const database = new BetterSqlite(file)
+        const database = openDatabase(file)
         if (what.includes('WAL')) database.pragma('journal_mode = WAL')
         database.exec('CREATE TABLE people (name TEXT); INSERT INTO people VALUES (1)')
         database.close()
@@ -125,7 +125,7 @@ describe('the file of a sqlite store', () => {
 
   it('is left as it is when a later version wrote it', async () => {
     const file = await filled(1)
-    const database = new BetterSqlite(file)
+    const database = openDatabase(file)
     database.pragma('user_version = 99')
     database.close()
     const before = hashOf(file)
@@ -150,7 +150,7 @@ describe('the file of a sqlite store', () => {
 
   it('is refused when it holds a record that is none', async () => {
     const file = await filled(1)
-    const database = new BetterSqlite(file)
+    const database = openDatabase(file)
     database.exec("UPDATE records SET json = '{'")
     database.close()
     const error = await rejection(sqliteStore({ file }).open())
@@ -199,7 +199,7 @@ describe('the file of a sqlite store', () => {
   })
 })
 
-describe('a sqlite store that breaks', () => {
+describe.skipIf(!hasSqlite)('a sqlite store that breaks', () => {
   it('is full: says so, keeps what it has in memory, and goes on once there is room', async () => {
     const file = join(tempFolder(), 'store.db')
     const store = await opened({ file, fileBytesMax: 300_000 })
@@ -241,7 +241,7 @@ describe('a sqlite store that breaks', () => {
   })
 })
 
-describe('a closed sqlite store', () => {
+describe.skipIf(!hasSqlite)('a closed sqlite store', () => {
   it('leaves no thread and no open file behind, whether it was closed, refused or broken', async () => {
     const before = threads()
     const file = await filled(10)

@@ -4,6 +4,7 @@ import type { EventBounds } from '#storage/event-logs'
 import { memoryStore } from '#storage/memory'
 import type { Store } from '#storage/port'
 import { sqliteStore } from '#storage/sqlite'
+import { hasSqlite } from '../sqlite.ts'
 import { closing, durable, tempFolder } from './support.ts'
 
 interface Note {
@@ -14,10 +15,11 @@ interface Note {
 
 const note = (id: string, text = ''): Note => ({ id, text })
 
-const makers: readonly [string, (bounds?: EventBounds) => Store][] = [
-  ['memory', (bounds) => memoryStore(bounds)],
-  ['sqlite', (bounds) => sqliteStore({ file: join(tempFolder(), 'store.db'), ...bounds })],
-]
+type Maker = [string, (bounds?: EventBounds) => Store]
+
+const sqlite: Maker = ['sqlite', (bounds) => sqliteStore({ file: join(tempFolder(), 'store.db'), ...bounds })]
+
+const makers: readonly Maker[] = [['memory', (bounds) => memoryStore(bounds)], ...(hasSqlite ? [sqlite] : [])]
 
 describe.each(makers)('the store contract: %s', (kind, make) => {
   async function opened(bounds?: EventBounds): Promise<Store> {
