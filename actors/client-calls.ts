@@ -32,6 +32,8 @@ export interface CallJob {
   readonly isSafe: boolean
   readonly wantsProgress: boolean
   readonly onProgress?: (progress: Progress) => void
+  /** Requests of one batch are held until all of them are there. */
+  readonly batch?: number
 }
 
 export class Call {

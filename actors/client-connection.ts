@@ -72,6 +72,7 @@ export const ClientConnection = defineActor({
   },
   cast: {
     cancel: (wire, { key, reason }: { readonly key: number; readonly reason: unknown }) => wire.cancel(key, reason),
+    flush: (wire, batch: number) => wire.flush(batch),
     notify: (wire, { method, params }: { readonly method: string; readonly params: JsonObject | undefined }) =>
       wire.notify(method, params),
     listen: (wire, job: ListenJob) => wire.listen(job),
@@ -120,6 +121,11 @@ export function requestOf(services: ClientServices, job: CallJob): Promise<Outco
 /** Gives a request up; its caller is told that it was cancelled. */
 export function cancelRequest(services: ClientServices, key: number, reason: unknown): void {
   void connectionOf(services).cast('cancel', { key, reason })
+}
+
+/** All requests of a batch were made: they are sent. */
+export function flushBatch(services: ClientServices, batch: number): void {
+  void connectionOf(services).cast('flush', batch)
 }
 
 /** Sends a notification; dropped while there is no connection. */

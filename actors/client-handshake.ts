@@ -51,16 +51,10 @@ export function spoken({ revisions, era }: Settings, wanted: Revision['era']): r
 }
 
 /**
- * The step after `server/discover` in version `asked`. `isHttp`: statuses tell more than silence does. `isKnown`: the server has
- * been modern before, so that silence is a loss, not a sign.
+ * The step after `server/discover`. `isHttp`: statuses tell more than silence does. `isKnown`: the server has been modern
+ * before, so that silence is a loss, not a sign.
  */
-export function afterDiscover(
-  settings: Settings,
-  asked: string,
-  answer: Answer,
-  isHttp: boolean,
-  isKnown = false,
-): Step {
+export function afterDiscover(settings: Settings, answer: Answer, isHttp: boolean, isKnown = false): Step {
   if (answer !== 'timeout' && 'result' in answer) {
     const supported = versionsIn(answer.result['supportedVersions'])
     return supported === undefined
@@ -72,8 +66,7 @@ export function afterDiscover(
     const supported = isObject(error.data) ? versionsIn(error.data['supported']) : undefined
     if (error.code !== ErrorCode.UnsupportedProtocolVersion || supported === undefined) return refused(error)
     const version = spoken(settings, 'modern').find((revision) => supported.includes(revision.version))?.version
-    if (version !== undefined && version !== asked) return { kind: 'discover', version }
-    return version === undefined ? agree(settings, supported, {}) : refused(error)
+    return version === undefined ? agree(settings, supported, {}) : { kind: 'discover', version }
   }
   if (answer === 'timeout') {
     const isLegacyTried = !isHttp && !isKnown && spoken(settings, 'legacy').length > 0

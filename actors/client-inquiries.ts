@@ -6,6 +6,7 @@
  */
 import { encodeError, encodeResult, type RequestId, type RequestMessage } from '#protocol'
 import type { Outgoing } from '#transports/client-port'
+import { versionHeader } from './client-messages.ts'
 import { answerQuestion } from './client-questions.ts'
 import type { ClientServices } from './client-services.ts'
 
@@ -45,8 +46,6 @@ export class ServerQuestions {
   }
 
   private answer(id: RequestId, text: string): void {
-    const version = this.services.known.server?.protocolVersion
-    const headers: Record<string, string> = version === undefined ? {} : { 'MCP-Protocol-Version': version }
-    this.put({ text, kind: 'response', ids: [id], headers })
+    this.put({ text, kind: 'response', ids: [id], headers: versionHeader(this.services.known.server) })
   }
 }

@@ -51,6 +51,21 @@ export function marked(server: ServerDescription | undefined, params: JsonObject
   return { ...params, _meta: { ...own, [protocolVersionKey]: server.protocolVersion } }
 }
 
+/** What the protocol says in `_meta` of a request to that server. */
+export function metaOf(
+  services: ClientServices,
+  server: ServerDescription | undefined,
+  token?: RequestId,
+): JsonObject | undefined {
+  if (server?.era === 'modern') return modernMeta(services, server.protocolVersion, token)
+  return token === undefined ? undefined : { progressToken: token }
+}
+
+/** Headers of what is no request of the modern era. */
+export function versionHeader(server: ServerDescription | undefined): Readonly<Record<string, string>> {
+  return server === undefined ? {} : { 'MCP-Protocol-Version': server.protocolVersion }
+}
+
 /** A request as text with its headers. What the protocol says in `_meta` goes before what the caller says there. */
 export function encodeCall(
   id: RequestId,

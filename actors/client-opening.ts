@@ -10,6 +10,9 @@ import { type Answer, afterDiscover, afterInitialize, type Step, spoken } from '
 import { encodeCall, initializeParams, modernMeta } from './client-messages.ts'
 import type { ClientServices } from './client-services.ts'
 
+/** Versions that are tried one after the other on one link. */
+const DISCOVERS_MAX = 3
+
 interface Handshake {
   /** '' while the link itself is being opened. */
   readonly id: RequestId
@@ -23,6 +26,8 @@ export class Opening {
   private readonly self: Self<never>
   private readonly put: (message: Outgoing) => boolean
   private handshake: Handshake | undefined
+  /** How often this server refused a version and named another. */
+  private discovers = 0
 
   constructor(services: ClientServices, self: Self<never>, put: (message: Outgoing) => boolean) {
     this.services = services
@@ -37,6 +42,7 @@ export class Opening {
 
   /** The link has its time to open. */
   begin(epoch: number): void {
+    this.discovers = 0
     this.start('', 'initialize', '', this.services.settings.connectTimeoutMs, epoch)
   }
 
@@ -66,8 +72,12 @@ export class Opening {
     if (handshake === undefined) return undefined
     this.end()
     const { known, settings, transports } = this.services
-    if (handshake.method === 'server/discover')
-      return afterDiscover(settings, handshake.version, answer, isHttp, known.era === 'modern')
+    if (handshake.method === 'server/discover') {
+      const step = afterDiscover(settings, answer, isHttp, known.era === 'modern')
+      if (step.kind !== 'discover' || ++this.discovers <= DISCOVERS_MAX) return step
+      const message = `The server refuses version ${handshake.version}, which it says it supports.`
+      return { kind: 'fail', failure: { code: 'unsupported_version', message, mayHaveRun: false }, isFinal: true }
+    }
     return afterInitialize(settings, answer, known.transport + 1 < transports.length)
   }
 

@@ -137,6 +137,7 @@ export type FailureCode =
   | 'not_supported'
   | 'handler_failed'
   | 'too_many_rounds'
+  | 'circuit_open'
 
 export interface Failure {
   readonly code: number | FailureCode

@@ -3,22 +3,30 @@
  * client-connection.ts; nothing here waits for anything but messages.
  */
 import { type ConnectionEvent, firstConnectionPhase, nextConnectionPhase } from '#lifecycles/connection'
-import { decode, type ErrorObject, encodeNotification, type JsonObject, type Message, type RequestId } from '#protocol'
-import { type From, type Self, type Timer, via } from '#runtime'
+import {
+  decode,
+  ErrorCode,
+  type ErrorObject,
+  encodeNotification,
+  type JsonObject,
+  type Message,
+  type RequestId,
+  revisionOf,
+} from '#protocol'
+import { type From, type Self, via } from '#runtime'
 import type { Link, LinkFailure, Outgoing } from '#transports/client-port'
+import { Batches, together } from './client-batches.ts'
 import { type Call, type CallJob, Calls, type CallTimer, type Progress } from './client-calls.ts'
 import type { ConnectionTimer, ListenJob, Ready } from './client-connection.ts'
 import { type Answer, errorInBody, failureOf, refusalOf, type Step, spoken } from './client-handshake.ts'
 import { ServerQuestions } from './client-inquiries.ts'
 import { closeQuietly, type LinkMessage, openLink } from './client-link.ts'
 import { Listens, subscriptionOf, tellListener } from './client-listens.ts'
-import { encodeCall, marked, modernMeta } from './client-messages.ts'
+import { encodeCall, marked, metaOf, versionHeader } from './client-messages.ts'
 import { Opening } from './client-opening.ts'
-import { backoffMs, isOfLegacyServer, lossOf, mayRepeat } from './client-repeats.ts'
+import { isOfLegacyServer, lossOf, mayRepeat } from './client-repeats.ts'
+import { Retries } from './client-retries.ts'
 import { type ClientServices, type Failure, type ServerDescription, SUBSCRIPTIONS } from './client-services.ts'
-
-/** Milliseconds after which a connection counts as stable, and the next loss of it as the first one. */
-const STABLE_MS = 10_000
 
 export class Wire {
   private readonly services: ClientServices
@@ -31,16 +39,15 @@ export class Wire {
   private server: ServerDescription | undefined
   private waiters: From[] = []
   private readonly listens = new Listens()
-  private attempts = 0
-  private operatingSince = Number.POSITIVE_INFINITY
+  private readonly batches = new Batches()
+  private readonly retries: Retries
   private lastFailure: Failure | undefined
-  private retryTimer: Timer | undefined
-  private retrying = 0
 
   constructor(services: ClientServices, self: Self<never>) {
     this.services = services
     this.self = self
     this.calls = new Calls(self, services.settings.callsMax)
+    this.retries = new Retries(services.settings.reconnect, self)
     this.opening = new Opening(services, self, (message) => this.put(message))
     this.questions = new ServerQuestions(services, (message) => this.put(message))
     // An earlier incarnation may have ended in any phase.
@@ -59,9 +66,23 @@ export class Wire {
   request(job: CallJob, from: From): void {
     const call = this.calls.open(job, from)
     if (call === undefined) return
-    if (this.isOperating) return this.send(call)
-    this.calls.wait(call)
-    if (this.services.known.phase === 'failed') this.wake()
+    if (!this.isOperating) {
+      this.calls.wait(call)
+      if (this.services.known.phase === 'failed') this.wake()
+    } else if (!this.allowsBatches || !this.batches.hold(call)) this.send(call)
+  }
+
+  /** All requests of a batch are there. */
+  flush(batch: number): void {
+    const calls = this.batches.take(batch).filter((call) => this.calls.has(call))
+    if (!this.isOperating) {
+      for (const call of calls) this.calls.wait(call)
+      return
+    }
+    const encoded = calls.flatMap((call) => this.encode(call) ?? [])
+    for (const message of together(encoded)) {
+      if (!this.put(message)) for (const id of message.ids) this.notTaken(this.calls.byId(id))
+    }
   }
 
   cancel(key: number, reason: unknown): void {
@@ -74,14 +95,19 @@ export class Wire {
   notify(method: string, params: JsonObject | undefined): void {
     if (!this.isOperating) return
     const text = encodeNotification(method, marked(this.server, params))
-    this.put({ text, kind: 'notification', ids: [], headers: this.headers() })
+    this.put({ text, kind: 'notification', ids: [], headers: versionHeader(this.server) })
   }
 
   listen(job: ListenJob): void {
     if (!this.isOperating) return tellListener(job, { ended: { failure: this.notNow() } })
     const id = ++this.services.known.lastId
     this.listens.add(id, job, this.epoch)
-    const { text, headers } = encodeCall(id, 'subscriptions/listen', { notifications: job.filter }, this.metaOf())
+    const { text, headers } = encodeCall(
+      id,
+      'subscriptions/listen',
+      { notifications: job.filter },
+      metaOf(this.services, this.server),
+    )
     if (!this.put({ text, kind: 'request', ids: [id], headers })) this.listens.end(id, this.notNow())
   }
 
@@ -95,7 +121,7 @@ export class Wire {
   open(): void {
     const { known, settings, transports } = this.services
     const transport = transports[known.transport] ?? transports[0]
-    if (transport === undefined || this.retryTimer !== undefined) return
+    if (transport === undefined || this.retries.isWaiting) return
     const isLegacy = known.era === 'legacy' || spoken(settings, 'modern').length === 0
     this.go(isLegacy ? 'legacy' : 'probe')
     const epoch = ++this.epoch
@@ -154,7 +180,7 @@ export class Wire {
     known.operated++
     this.lastFailure = undefined
     this.go(server.era === 'modern' ? 'modern' : 'initialized')
-    this.operatingSince = this.self.now()
+    this.retries.operates()
     if (server.era === 'legacy') {
       this.notify('notifications/initialized', undefined)
       this.link?.listen()
@@ -219,6 +245,11 @@ export class Wire {
     const failure = 'error' in answer ? refusalOf(answer.error) : undefined
     const call = this.calls.byId(id)
     if (call === undefined) return this.listens.end(id, failure)
+    if (failure?.code === ErrorCode.UnsupportedProtocolVersion && call.refusals === 0 && this.isOperating) {
+      // The server speaks other versions than it did: what was asked is asked again when they are known.
+      this.renew()
+      return this.missed(call, { kind: 'session_lost', message: failure.message, mayHaveRun: false })
+    }
     this.calls.settle(
       call,
       failure === undefined ? { result: (answer as { readonly result: JsonObject }).result } : { failure },
@@ -266,19 +297,29 @@ export class Wire {
   // ---- sending ---------------------------------------------------------------------------------------------------------
 
   private send(call: Call): void {
+    const message = this.encode(call)
+    if (message !== undefined && !this.put(message)) this.notTaken(call)
+  }
+
+  private notTaken(call: Call | undefined): void {
+    const failure = { kind: 'refused', message: 'Too much waits to be sent to the server.', mayHaveRun: false } as const
+    if (call !== undefined) this.missed(call, failure)
+  }
+
+  /** The call as a message, from now on in flight; undefined when it cannot be one, which is told. */
+  private encode(call: Call): Outgoing | undefined {
     const { job } = call
     const id = ++this.services.known.lastId
-    const meta = this.metaOf(job.wantsProgress ? id : undefined)
+    const meta = metaOf(this.services, this.server, job.wantsProgress ? id : undefined)
     let encoded: { readonly text: string; readonly headers: Readonly<Record<string, string>> }
     try {
-      encoded = encodeCall(id, job.method, job.params, meta, this.headers())
+      encoded = encodeCall(id, job.method, job.params, meta, versionHeader(this.server))
     } catch (error) {
-      return this.calls.give(call, 'invalid', `its params cannot be JSON: ${text(error)}.`, error)
+      this.calls.give(call, 'invalid', `its params cannot be JSON: ${text(error)}.`, error)
+      return undefined
     }
     this.calls.sent(call, id, this.epoch)
-    const isSent = this.put({ ...encoded, headers: { ...encoded.headers, ...job.headers }, kind: 'request', ids: [id] })
-    const failure = { kind: 'refused', message: 'Too much waits to be sent to the server.', mayHaveRun: false } as const
-    if (!isSent) this.missed(call, failure)
+    return { ...encoded, headers: { ...encoded.headers, ...job.headers }, kind: 'request', ids: [id] }
   }
 
   private put(message: Outgoing): boolean {
@@ -290,7 +331,7 @@ export class Wire {
     this.calls.land(call)
     if (!mayRepeat(call, failure, this.services.settings.reconnect)) return this.calls.fail(call, lossOf(call, failure))
     if (!this.isOperating) return this.calls.wait(call)
-    const delayMs = failure.retryAfterMs ?? this.backoffMs(call.refusals + call.losses)
+    const delayMs = failure.retryAfterMs ?? this.retries.backoffMs(call.refusals + call.losses)
     this.self.sendAfter(delayMs, { type: 'resend', call } satisfies CallTimer)
   }
 
@@ -357,38 +398,24 @@ export class Wire {
 
   /** After a loss or a failed try: tries again later, or gives up. */
   private reconnect(failure: Failure, isFinal: boolean, retryAfterMs?: number): void {
-    const { known, settings } = this.services
+    const { known } = this.services
     this.lastFailure = failure
-    if (this.self.now() - this.operatingSince >= STABLE_MS) this.attempts = 0
-    this.operatingSince = Number.POSITIVE_INFINITY
-    const isFirst = known.server === undefined
-    if (isFinal || isFirst || this.attempts >= settings.reconnect.attempts) return this.giveUp(failure, isFinal)
+    if (isFinal || known.server === undefined || !this.retries.next(retryAfterMs)) return this.giveUp(failure, isFinal)
     if (known.phase !== 'reconnecting') this.go('lost')
-    const delayMs = Math.max(this.attempts === 0 ? 0 : this.backoffMs(this.attempts), retryAfterMs ?? 0)
-    this.attempts++
-    this.retryIn(delayMs)
-  }
-
-  private retryIn(delayMs: number): void {
-    const retry: ConnectionTimer = { type: 'retry', epoch: ++this.retrying }
-    this.retryTimer = this.self.sendAfter(delayMs, retry)
   }
 
   /** Somebody asks for what was given up: all tries begin again. */
   private wake(): void {
-    this.attempts = 0
-    if (this.retryTimer !== undefined) this.self.cancelTimer(this.retryTimer)
-    this.retryTimer = undefined
+    this.retries.reset()
     this.open()
   }
 
   /** Nothing is tried any more before somebody asks; but for what the client wants to be told of, now and then. */
   private giveUp(failure: Failure, isFinal: boolean): void {
     this.go('give_up')
-    const { settings, wanted, known } = this.services
+    const { wanted, known } = this.services
     const isAwaited = wanted.uris.size + wanted.lists.size + wanted.tasks.size > 0
-    if (isAwaited && !isFinal && known.server !== undefined && settings.reconnect.attempts > 0)
-      this.retryIn(settings.reconnect.maxMs)
+    if (isAwaited && !isFinal && known.server !== undefined) this.retries.seldom()
     for (const call of this.calls.all()) {
       const mayHaveRun = call.id !== undefined || call.losses > 0
       this.calls.fail(call, { ...failure, message: `${call.job.method}: ${failure.message}`, mayHaveRun })
@@ -397,14 +424,9 @@ export class Wire {
   }
 
   timer({ type, epoch }: ConnectionTimer): void {
-    switch (type) {
-      case 'retry':
-        if (epoch !== this.retrying || this.retryTimer === undefined) return
-        this.retryTimer = undefined
-        return this.open()
-      case 'handshake':
-        return epoch === this.epoch ? this.late() : undefined
-    }
+    if (type === 'retry') {
+      if (this.retries.fired(epoch)) this.open()
+    } else if (epoch === this.epoch) this.late()
   }
 
   private late(): void {
@@ -413,10 +435,6 @@ export class Wire {
     // A link that opens later belongs to nobody.
     this.epoch++
     this.answered({ failure: { kind: 'refused', message, mayHaveRun: false } })
-  }
-
-  private backoffMs(attempt: number): number {
-    return backoffMs(this.services.settings.reconnect, attempt, () => this.self.random())
   }
 
   // ---- the end ---------------------------------------------------------------------------------------------------------
@@ -440,6 +458,10 @@ export class Wire {
     return this.services.known.phase === 'operating' && this.link !== undefined
   }
 
+  private get allowsBatches(): boolean {
+    return this.server !== undefined && revisionOf(this.server.protocolVersion)?.allowsBatches === true
+  }
+
   private get isHttp(): boolean {
     const { transports, known } = this.services
     const name = transports[known.transport]?.name
@@ -456,16 +478,6 @@ export class Wire {
 
   private notNow(): Failure {
     return this.lastFailure ?? { code: 'lost', message: 'There is no connection to the server.', mayHaveRun: false }
-  }
-
-  private metaOf(progressToken?: RequestId): JsonObject | undefined {
-    if (this.server?.era === 'modern') return modernMeta(this.services, this.server.protocolVersion, progressToken)
-    return progressToken === undefined ? undefined : { progressToken }
-  }
-
-  /** Headers of what is no request of the modern era. */
-  private headers(): Readonly<Record<string, string>> {
-    return this.server === undefined ? {} : { 'MCP-Protocol-Version': this.server.protocolVersion }
   }
 }
 

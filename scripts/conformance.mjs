@@ -5,6 +5,7 @@
 //                                                                 the stable runner
 //   node scripts/conformance.mjs --requirements 2026-07-28        that requirement set alone (may be repeated)
 //   node scripts/conformance.mjs --suite all                      the stable runner's suite alone
+//   node scripts/conformance.mjs --client                         the client suites instead, see conformance-client.mjs
 //   node scripts/conformance.mjs --against "node server.js --port {port}" [--path /mcp]
 //   node scripts/conformance.mjs --scored-only                    failures the runner does not score are shown, not counted
 //   node scripts/conformance.mjs -- --scenario ping               what follows "--" goes to the pre-release runner as it is
@@ -13,20 +14,27 @@
 // of their own below .cache/conformance/. Nothing is retried. The exit status is 0 only when every check passed, the
 // runner agreed (its own status is 0 although unscored scenarios fail, so the checks it saved are counted here), and the
 // server, ended by SIGTERM, left with status 0.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import {
+  cache,
+  fail,
+  PRERELEASE,
+  printScenario,
+  readScenario,
+  root,
+  runner,
+  runnerNode,
+  STABLE,
+} from './conformance-runner.mjs'
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const cache = join(root, '.cache', 'conformance')
 const serverLog = join(cache, 'server.log')
 
-const PRERELEASE = '0.2.0-alpha.12'
-const STABLE = '0.1.16'
 /** Scenarios of extensions that no requirement set names; those of the tasks extension come with the sets. */
 const extensionScenarios = ['sep-2640-skills-directory', 'sep-2640-skills-enumeration', 'sep-2640-skills-manifest']
 const READY_WITHIN_MS = 20_000
@@ -37,6 +45,7 @@ const RUNNER_TEXT_MAX = 200_000
 const { values: options, positionals: passThrough } = parseArgs({
   allowPositionals: true,
   options: {
+    client: { type: 'boolean', default: false },
     requirements: { type: 'string', multiple: true },
     suite: { type: 'string', multiple: true },
     against: { type: 'string' },
@@ -59,10 +68,10 @@ if (options.help) {
   process.exit(0)
 }
 
-/** Stops with one sentence; for faults of the set-up, not of the server under test. */
-function fail(message) {
-  console.error(message)
-  process.exit(1)
+if (options.client) {
+  const { runClientSuites } = await import('./conformance-client.mjs')
+  const { requirements, against, verbose } = options
+  process.exit((await runClientSuites({ requirements, command: against, verbose, passThrough })) ? 0 : 1)
 }
 
 /** The suites to run, in order: `{ title, version, args }`. */
@@ -86,52 +95,6 @@ function plan() {
     })),
     ...suites.map((name) => ({ title: `suite ${name}, runner ${STABLE}`, version: STABLE, args: ['--suite', name] })),
   ]
-}
-
-/** Installs one package in a folder of its own unless `file` is there already; returns the path of `file`. */
-function install(folder, spec, file) {
-  const prefix = join(cache, folder)
-  const wanted = join(prefix, 'node_modules', file)
-  if (existsSync(wanted)) return wanted
-  console.log(`installing ${spec} in .cache/conformance/${folder}`)
-  mkdirSync(prefix, { recursive: true })
-  const npm = spawnSync(
-    'npm',
-    ['install', '--prefix', prefix, '--no-fund', '--no-audit', '--loglevel', 'error', spec],
-    {
-      cwd: prefix,
-      encoding: 'utf8',
-      shell: process.platform === 'win32',
-    },
-  )
-  if (npm.status !== 0) fail(`Installing ${spec} failed (npm status ${npm.status}):\n${npm.stdout}${npm.stderr}`)
-  return wanted
-}
-
-/** The path of a Node that is 22 or later: this one, or one installed for the runners only. */
-function runnerNode() {
-  if (Number(process.versions.node.split('.')[0]) >= 22) return process.execPath
-  const binary = install('node22', 'node@22', join('node', 'bin', 'node'))
-  if (!existsSync(binary)) {
-    // npm can be told not to run install scripts; this one fetches the binary.
-    const folder = join(cache, 'node22', 'node_modules', 'node')
-    spawnSync(process.execPath, ['installArchSpecificPackage.js'], { cwd: folder, stdio: 'inherit' })
-  }
-  const { stdout } = spawnSync(binary, ['--version'], { encoding: 'utf8' })
-  if (!stdout?.startsWith('v22.')) {
-    fail(`${binary} does not start as Node 22 (it said "${stdout ?? ''}"). Delete .cache/conformance/node22 and retry.`)
-  }
-  return binary
-}
-
-/** The path of the conformance runner of exactly `version`. */
-function runner(version) {
-  const name = join('@modelcontextprotocol', 'conformance')
-  const folder = `runner-${version}`
-  const entry = install(folder, `@modelcontextprotocol/conformance@${version}`, join(name, 'dist', 'index.js'))
-  const manifest = JSON.parse(readFileSync(join(cache, folder, 'node_modules', name, 'package.json'), 'utf8'))
-  if (manifest.version !== version) fail(`.cache/conformance/${folder} holds ${manifest.version}, not ${version}.`)
-  return entry
 }
 
 /** A loopback port that was free a moment ago. */
@@ -202,32 +165,6 @@ const describeEnd = ({ code, signal }) => (signal ? `by ${signal}` : `with statu
 function logTail() {
   const lines = existsSync(serverLog) ? readFileSync(serverLog, 'utf8').trimEnd().split('\n').slice(-20) : []
   return `Last lines of ${serverLog}:\n  ${lines.join('\n  ')}`
-}
-
-/** Reads one scenario's saved checks into counts and the failed checks' sentences. */
-function readScenario(name, folder) {
-  const row = { name, passed: 0, failed: 0, warned: 0, skipped: 0, notes: [] }
-  const file = join(folder, 'checks.json')
-  if (!existsSync(file)) return { ...row, failed: 1, notes: [`the runner saved no ${file}`] }
-  for (const check of JSON.parse(readFileSync(file, 'utf8'))) {
-    if (check.status === 'SUCCESS') row.passed += 1
-    else if (check.status === 'FAILURE') row.failed += 1
-    else if (check.status === 'WARNING') row.warned += 1
-    else if (check.status === 'SKIPPED') row.skipped += 1
-    if (check.status === 'FAILURE' || check.status === 'WARNING') {
-      row.notes.push(`${check.status.toLowerCase()} ${check.id}: ${check.errorMessage ?? check.description}`)
-    }
-  }
-  return row
-}
-
-function printScenario(row) {
-  const mark = row.failed > 0 ? 'FAIL' : row.passed > 0 ? 'ok' : '-'
-  const extra = [row.warned && `${row.warned} warned`, row.skipped && `${row.skipped} skipped`].filter(Boolean)
-  if (mark === '-') extra.push('nothing was checked')
-  const counts = `${String(row.passed).padStart(3)} passed ${String(row.failed).padStart(3)} failed`
-  console.log(`  ${mark.padEnd(5)}${row.name.padEnd(46)}${counts}${extra.length > 0 ? `  (${extra.join(', ')})` : ''}`)
-  for (const note of row.notes) console.log(`         ${note.replaceAll('\n', ' ').slice(0, 400)}`)
 }
 
 /** The runner that is at work, so that an interruption can end it. */

@@ -6,7 +6,7 @@
  *     const result = await client.callTool('forecast', { city: 'Oslo' })
  *     await client.close()
  */
-import { notifyServer } from '#actors/client-connection'
+import { flushBatch, notifyServer } from '#actors/client-connection'
 import type { ListKind, ServerDescription } from '#actors/client-services'
 import { subscribeTo, unsubscribeFrom, wishesChanged } from '#actors/client-subscriptions'
 import type { ConnectionPhase } from '#lifecycles/connection'
@@ -30,6 +30,7 @@ import {
   type ToolResult,
 } from '#protocol'
 import { CallError } from '#runtime'
+import { Batch } from './batch.ts'
 import type { ResultCache } from './cache.ts'
 import { ClientError, clientError, errorOf } from './errors.ts'
 import { count, type Listeners, type LogMessage, listenTo, type ResourceUpdate } from './listeners.ts'
@@ -255,6 +256,13 @@ export class Client {
     return () => void this.parts.listeners.logs.delete(own)
   }
 
+  /** Calls `listener` whenever the connection is lost, tried again, made or given up. Returns what ends it. */
+  onPhaseChange(listener: (phase: ConnectionPhase) => void): () => void {
+    const own = (phase: ConnectionPhase): void => listener(phase)
+    this.parts.listeners.phases.add(own)
+    return () => void this.parts.listeners.phases.delete(own)
+  }
+
   /** Calls `listener` with the params of each notification of that method that has no function of its own here. */
   onNotification(method: string, listener: (params: JsonObject) => void): () => void {
     const { remove } = listenTo(this.parts.listeners.others, method, listener)
@@ -268,6 +276,13 @@ export class Client {
       await this.requests.send('logging/setLevel', { level }, options, safe)
     }
     this.requests.services.known.logLevel = level
+  }
+
+  /** Calls that go out together; see batch.ts. */
+  batch(): Batch {
+    const { services } = this.requests
+    const id = ++services.known.lastKey
+    return new Batch(this, id, () => flushBatch(services, id))
   }
 
   // ---- the rest --------------------------------------------------------------------------------------------------------

@@ -8,11 +8,12 @@
 import { whenReady } from '#actors/client-connection'
 import type { ClientNews, ClientServices, ListKind } from '#actors/client-services'
 import type { JsonObject, LogLevel } from '#protocol'
-import { CallError, createNames, createSystem, type System } from '#runtime'
+import { CallError, createNames, createSystem, type SupervisorRef, type System } from '#runtime'
 import { ClientTree } from '#supervisors/client'
 import { ResultCache } from './cache.ts'
 import { Client } from './client.ts'
 import { clientError, errorOf } from './errors.ts'
+import { gateOf } from './gate.ts'
 import { Listeners } from './listeners.ts'
 import { type ConnectOptions, settingsOf, type Target, timingsOf } from './options.ts'
 import { pause, Requests } from './requests.ts'
@@ -21,8 +22,15 @@ import { reach } from './target.ts'
 /** How often the first connection is waited for when its process ends. */
 const RESTARTS_MAX = 5
 
+/** Starts a client's tree: in the system, or linked to a process of it. */
+export type StartTree = (services: ClientServices) => Promise<SupervisorRef>
+
 /** A client of the server at `target`. Rejects with `ClientError` when there is no reaching it, `TypeError` for wrong options. */
-export async function connect(target: Target | 'auto', options: ConnectOptions = {}): Promise<Client> {
+export async function connect(
+  target: Target | 'auto',
+  options: ConnectOptions = {},
+  startTree?: StartTree,
+): Promise<Client> {
   const settings = settingsOf(options)
   const timings = timingsOf(
     { timeoutMs: settings.timeoutMs, timeoutMaxMs: 600_000 },
@@ -51,8 +59,9 @@ export async function connect(target: Target | 'auto', options: ConnectOptions =
     wanted: { uris: new Map(), lists: new Map(), tasks: new Map() },
     news: newsOf(listeners, cache, warn),
   }
+  const gate = gateOf(options, services)
   const closed = new AbortController()
-  const tree = await system.start(ClientTree, services)
+  const tree = await (startTree?.(services) ?? system.start(ClientTree, services))
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => {
     closed.abort()
@@ -70,7 +79,7 @@ export async function connect(target: Target | 'auto', options: ConnectOptions =
     throw error
   }
   return new Client({
-    requests: new Requests(services, timings, closed.signal),
+    requests: new Requests(services, timings, closed.signal, gate),
     listeners,
     cache,
     validatesOutput: options.validateOutput ?? true,
@@ -79,7 +88,7 @@ export async function connect(target: Target | 'auto', options: ConnectOptions =
   })
 }
 
-function ownSystem({ clock, random, events }: ConnectOptions): System {
+export function ownSystem({ clock, random, events }: ConnectOptions): System {
   return createSystem({
     ...(clock !== undefined && { clock }),
     ...(random !== undefined && { random }),
@@ -89,12 +98,20 @@ function ownSystem({ clock, random, events }: ConnectOptions): System {
 
 /** Resolves when the connection operates; rejects with why it does not. */
 async function ready(services: ClientServices, signal: AbortSignal | undefined): Promise<void> {
+  let abort = (): void => undefined
   const aborted = new Promise<never>((_, reject) => {
-    const abort = (): void =>
-      reject(clientError('cancelled', 'The attempt to connect was cancelled.', false, signal?.reason))
-    if (signal?.aborted === true) abort()
-    else signal?.addEventListener('abort', abort, { once: true })
+    abort = () => reject(clientError('cancelled', 'The attempt to connect was cancelled.', false, signal?.reason))
   })
+  if (signal?.aborted === true) abort()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    await connected(services, aborted)
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+async function connected(services: ClientServices, aborted: Promise<never>): Promise<void> {
   for (let restarts = 0; ; restarts++) {
     try {
       const outcome = await Promise.race([whenReady(services), aborted])
@@ -131,7 +148,7 @@ function newsOf(listeners: Listeners, cache: ResultCache, warn: (message: string
         // Whoever listens to warnings cannot be warned.
       }
     },
-    phase: () => undefined,
+    phase: (phase) => listeners.tell(listeners.phases, phase),
     resumed: () => {
       cache.clear()
       listeners.resumed()

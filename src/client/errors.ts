@@ -14,7 +14,7 @@ export class ClientError extends Error {
   override readonly name: string = 'ClientError'
   /**
    * A JSON-RPC code of the server, or: 'timeout', 'cancelled', 'closed', 'lost', 'refused', 'status', 'unauthorized', 'invalid',
-   * 'overload', 'unsupported_version', 'not_supported', 'handler_failed', 'too_many_rounds'.
+   * 'overload', 'unsupported_version', 'not_supported', 'handler_failed', 'too_many_rounds', 'circuit_open'.
    */
   readonly code: number | FailureCode
   readonly data: unknown
@@ -30,6 +30,17 @@ export class ClientError extends Error {
 /** The connection was lost before the answer came, and the request was not one to repeat unasked. */
 export class CallLost extends ClientError {
   override readonly name = 'CallLost'
+}
+
+/** The server did not answer for a while, so that it was not asked: `code` is 'circuit_open', and nothing has run. */
+export class CircuitOpen extends ClientError {
+  override readonly name = 'CircuitOpen'
+  /** Milliseconds after which it is tried again. */
+  readonly retryAfterMs: number
+  constructor(message: string, retryAfterMs: number) {
+    super({ code: 'circuit_open', message, mayHaveRun: false, data: { retryAfterMs } })
+    this.retryAfterMs = retryAfterMs
+  }
 }
 
 /** The error for a failure. */

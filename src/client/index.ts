@@ -18,5 +18,13 @@ export type { LogMessage, ResourceUpdate } from './listeners.ts'
 export type { CommandTarget, ConnectOptions, ReconnectOptions, Target } from './options.ts'
 export type { PageOptions } from './pages.ts'
 export type { RequestOptions } from './requests.ts'
+export {
+  type LoadedSkill,
+  listSkills,
+  readSkill,
+  readSkillFile,
+  type SkillEntry,
+  type SkillFileEntry,
+} from './skills.ts'
 export type { TaskInfo, TaskState } from './task-info.ts'
 export type { ClientTask } from './tasks.ts'

@@ -2,6 +2,7 @@
  * Who wants to hear of what the server tells unasked. A listener that throws is a warning, and the next one is told.
  */
 import type { ListKind } from '#actors/client-services'
+import type { ConnectionPhase } from '#lifecycles/connection'
 import type { JsonObject, LogLevel } from '#protocol'
 
 /** A resource changed. */
@@ -23,6 +24,7 @@ type Listener<T> = (value: T) => void
 const WISHES_MAX = 10_000
 
 export class Listeners {
+  readonly phases = new Set<Listener<ConnectionPhase>>()
   readonly logs = new Set<Listener<LogMessage>>()
   readonly lists = new Map<ListKind, Set<Listener<ListKind>>>()
   readonly resources = new Map<string, Set<Listener<ResourceUpdate>>>()

@@ -47,7 +47,7 @@ export interface ConnectOptions {
   readonly timeout?: number
   /** Milliseconds that a request may take in all; default 600 000, and never less than `timeout`. */
   readonly maxTimeout?: number
-  /** Milliseconds that opening, and each request of the handshake, may take; default 30 000. */
+  /** Milliseconds that opening, and each request of the handshake, may take; default 30 000, with `auth` 330 000. */
   readonly connectTimeout?: number
   /** Milliseconds after which a server on a connection (stdio) that ignores the probe is taken for legacy; default 5 000. */
   readonly probeTimeout?: number
@@ -55,6 +55,11 @@ export interface ConnectOptions {
   readonly handlerTimeout?: number
   /** Requests in flight or waiting at once; default 10 000. */
   readonly maxRequests?: number
+  /**
+   * Requests in flight at once; those beyond wait for their turn, within their time, and count towards `maxRequests`. Default as
+   * many as `maxRequests`.
+   */
+  readonly maxInFlight?: number
   /** How a lost connection is made again; `false` for not at all. */
   readonly reconnect?: ReconnectOptions | false
   /** Log messages of the server from this level on; `client.setLogLevel` changes it. */
@@ -88,6 +93,9 @@ export interface Timings {
 }
 
 const VERSION = '0.1.0'
+const CONNECT_MS = 30_000
+/** Somebody may have to sign in before the server answers: five minutes more. */
+const SIGN_IN_MS = 300_000
 
 /** The settings of a client's processes. Throws a `TypeError` that names the option. */
 export function settingsOf(options: ConnectOptions): ClientSettings {
@@ -112,6 +120,7 @@ export function settingsOf(options: ConnectOptions): ClientSettings {
     minMs = 100,
     maxMs = 10_000,
   } = options.reconnect === false ? { attempts: 0 } : (options.reconnect ?? {})
+  const connectMs = options.auth === undefined ? CONNECT_MS : CONNECT_MS + SIGN_IN_MS
   return {
     info,
     handlers,
@@ -119,7 +128,7 @@ export function settingsOf(options: ConnectOptions): ClientSettings {
     era,
     revisions: revisionsOf(options),
     timeoutMs: milliseconds('timeout', options.timeout, 60_000),
-    connectTimeoutMs: milliseconds('connectTimeout', options.connectTimeout, 30_000),
+    connectTimeoutMs: milliseconds('connectTimeout', options.connectTimeout, connectMs),
     probeTimeoutMs: milliseconds('probeTimeout', options.probeTimeout, 5_000),
     handlerTimeoutMs: milliseconds('handlerTimeout', options.handlerTimeout, 300_000),
     callsMax: milliseconds('maxRequests', options.maxRequests, 10_000),
@@ -152,7 +161,7 @@ function revisionsOf({ revisions, era = 'auto' }: ConnectOptions): readonly Revi
   return found
 }
 
-function milliseconds(name: string, value: unknown, usual: number, low = 1): number {
+export function milliseconds(name: string, value: unknown, usual: number, low = 1): number {
   if (value === undefined) return usual
   if (!Number.isFinite(value) || (value as number) < low) {
     throw new TypeError(`connect: ${name} must be a number of at least ${low}, got ${describeValue(value)}.`)

@@ -5,10 +5,11 @@
 
 import type { CallJob, Progress } from '#actors/client-calls'
 import { cancelRequest, requestOf } from '#actors/client-connection'
-import type { ClientServices, Outcome } from '#actors/client-services'
+import type { ClientHandlers, ClientServices, Outcome } from '#actors/client-services'
 import type { JsonObject } from '#protocol'
 import { CallError, type System } from '#runtime'
 import { type ClientError, clientError, errorOf } from './errors.ts'
+import type { Gate } from './gate.ts'
 import { type Timings, timingsOf } from './options.ts'
 
 export interface RequestOptions {
@@ -22,6 +23,10 @@ export interface RequestOptions {
   readonly onProgress?: (progress: Progress) => void
   /** More `_meta`. */
   readonly meta?: JsonObject
+  /** Answers to what a modern server asks for this request, instead of those of the client. */
+  readonly handlers?: ClientHandlers
+  /** The batch that the request is one of; see `client.batch`. */
+  readonly batch?: number
 }
 
 /** What the client knows of a request beside what its caller wants. */
@@ -42,11 +47,13 @@ export class Requests {
   readonly services: ClientServices
   private readonly defaults: Timings
   private readonly closed: AbortSignal
+  private readonly gate: Gate | undefined
 
-  constructor(services: ClientServices, defaults: Timings, closed: AbortSignal) {
+  constructor(services: ClientServices, defaults: Timings, closed: AbortSignal, gate?: Gate) {
     this.services = services
     this.defaults = defaults
     this.closed = closed
+    this.gate = gate
   }
 
   /** The result of a request. Rejects with `ClientError`. */
@@ -74,6 +81,8 @@ export class Requests {
         wantsProgress: manner.wantsProgress === true || onProgress !== undefined,
         ...(manner.headers !== undefined && { headers: manner.headers }),
         ...(onProgress !== undefined && { onProgress: this.guarded(onProgress) }),
+        // What is sent once more goes alone.
+        ...(options.batch !== undefined && restarts === 0 && { batch: options.batch }),
       }
       try {
         const outcome = await this.ask(job, signal)
@@ -92,7 +101,13 @@ export class Requests {
     }
   }
 
-  private async ask(job: CallJob, signal: AbortSignal | undefined): Promise<Outcome> {
+  private ask(job: CallJob, signal: AbortSignal | undefined): Promise<Outcome> {
+    return this.gate === undefined
+      ? this.pass(job, signal)
+      : this.gate.through(job, signal, () => this.pass(job, signal))
+  }
+
+  private async pass(job: CallJob, signal: AbortSignal | undefined): Promise<Outcome> {
     const cancel = (): void => cancelRequest(this.services, job.key, signal?.reason)
     signal?.addEventListener('abort', cancel, { once: true })
     try {

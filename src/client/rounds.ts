@@ -5,7 +5,7 @@
  * Spec: MCP 2026-07-28, basic/patterns/mrtr.
  */
 import { answerQuestion } from '#actors/client-questions'
-import type { ClientServices } from '#actors/client-services'
+import type { ClientHandlers, ClientServices } from '#actors/client-services'
 import { isObject, type JsonObject, methodRow } from '#protocol'
 import { clientError } from './errors.ts'
 import { cancelled, type Manner, pause, type RequestOptions, type Requests } from './requests.ts'
@@ -57,7 +57,7 @@ export async function inRounds(
     if (Object.keys(wanted).length === 0) {
       await pause(services.system, Math.min(IDLE_ROUND_MS * 2 ** round, IDLE_ROUND_MS_MAX), signal)
     }
-    const inputResponses = await answerAll(services, method, wanted, signal)
+    const inputResponses = await answerAll(servicesFor(services, options.handlers), method, wanted, signal)
     if (signal?.aborted === true) throw cancelled(method, signal, true)
     sent = {
       ...params,
@@ -65,6 +65,11 @@ export async function inRounds(
       ...(requestState !== undefined && { requestState }),
     }
   }
+}
+
+/** With other handlers, where the request has its own. */
+function servicesFor(services: ClientServices, handlers: ClientHandlers | undefined): ClientServices {
+  return handlers === undefined ? services : { ...services, settings: { ...services.settings, handlers } }
 }
 
 /** The answers to questions by their keys. Rejects with `ClientError` 'handler_failed' when one has none. */

@@ -48,7 +48,8 @@ export class TaskHandle implements ClientTask {
   private readonly check: (result: ToolResult) => void
   /** Keys of questions that were answered: the server may show them once more. */
   private readonly answered = new Set<string>()
-  private answering: Promise<unknown> = Promise.resolve()
+  /** The wait for the result of a legacy task, during which its questions come. */
+  private asking: Promise<unknown> | undefined
   private last: TaskInfo | undefined
 
   constructor(
@@ -96,8 +97,7 @@ export class TaskHandle implements ClientTask {
       const text = JSON.stringify({ ...info, pollIntervalMs: 0 })
       if (text !== shown) yield info
       shown = text
-      // What a legacy task asks comes with its result.
-      if (!this.isModern && info.status === 'input_required') void this.legacyResult(options).catch(() => undefined)
+      if (!this.isModern && info.status === 'input_required') this.hearQuestions(options)
     }
   }
 
@@ -105,6 +105,7 @@ export class TaskHandle implements ClientTask {
   private async *details(options: RequestOptions, isWatched = false): AsyncGenerator<TaskDetail, void, undefined> {
     const { signal } = options
     let news: TaskDetail | undefined
+    let unanswered: unknown
     let wake = new AbortController()
     const heard = (params: JsonObject): void => {
       news = taskDetailOf(params)
@@ -116,6 +117,7 @@ export class TaskHandle implements ClientTask {
     try {
       for (let failures = 0; ; ) {
         if (signal?.aborted === true) throw cancelled(`task ${this.id}`, signal, true)
+        if (unanswered !== undefined) throw unanswered
         let detail: TaskDetail | undefined
         try {
           // A notification of the legacy era is no more than a hint.
@@ -127,13 +129,15 @@ export class TaskHandle implements ClientTask {
         }
         if (detail !== undefined) {
           this.last = detail.info
-          this.answer(detail, signal)
+          this.answer(detail, signal, (error) => {
+            unanswered = error
+            wake.abort()
+          })
           yield detail
           if (isOver(detail.info)) return
         }
         wake = new AbortController()
-        if (news === undefined)
-          await Promise.race([pause(this.requests.services.system, this.pollMs, wake.signal), this.failed()])
+        if (news === undefined) await pause(this.requests.services.system, this.pollMs, wake.signal)
       }
     } finally {
       wake.abort()
@@ -148,21 +152,30 @@ export class TaskHandle implements ClientTask {
   }
 
   /** Answers what the task asks and was not answered yet, in the background. */
-  private answer({ info, inputRequests }: TaskDetail, signal: AbortSignal | undefined): void {
+  private answer(
+    { info, inputRequests }: TaskDetail,
+    signal: AbortSignal | undefined,
+    failed: (error: unknown) => void,
+  ): void {
     if (info.status !== 'input_required' || inputRequests === undefined) return
     const open = Object.entries(inputRequests).filter(([key]) => !this.answered.has(key))
     if (open.length === 0) return
     for (const [key] of open) this.answered.add(key)
     const { services } = this.requests
-    this.answering = answerAll(services, 'tasks/get', Object.fromEntries(open), signal).then((inputResponses) =>
-      this.requests.send('tasks/update', { taskId: this.id, inputResponses }, {}, { isSafe: true }),
-    )
-    this.answering.catch(() => undefined)
+    answerAll(services, 'tasks/get', Object.fromEntries(open), signal)
+      .then((inputResponses) =>
+        this.requests.send('tasks/update', { taskId: this.id, inputResponses }, {}, { isSafe: true }),
+      )
+      .catch(failed)
   }
 
-  /** Rejects when a question could not be answered; never resolves. */
-  private failed(): Promise<never> {
-    return new Promise((_, reject) => this.answering.catch(reject))
+  /** What a legacy task asks comes while its result is waited for. */
+  private hearQuestions(options: RequestOptions): void {
+    this.asking ??= this.legacyResult(options)
+      .catch(() => undefined)
+      .finally(() => {
+        this.asking = undefined
+      })
   }
 
   /** Asks for the result, which comes when the task is over; questions come meanwhile. */
