@@ -28,12 +28,18 @@ export function openLink(transport: ClientTransport, epoch: number, { ref, signa
   const receiver: LinkReceiver = {
     message: (text) => tell({ type: 'message', epoch, text }),
     failed: (ids, failure) => tell({ type: 'no_answer', epoch, ids, failure }),
-    closed: (failure) => tell({ type: 'link_closed', epoch, failure }),
+    closed: (failure) => {
+      // A process outlives many links and holds none of those that are over.
+      signal.removeEventListener('abort', end)
+      tell({ type: 'link_closed', epoch, failure })
+    },
   }
+  let end = (): void => undefined
   const opened = (link: Link): void => {
     if (!ref.alive) return closeQuietly(link)
     // Killed, the process has no last words.
-    signal.addEventListener('abort', () => closeQuietly(link), { once: true })
+    end = () => closeQuietly(link)
+    signal.addEventListener('abort', end, { once: true })
     tell({ type: 'opened', epoch, link })
   }
   const unopened = (error: unknown): void => tell({ type: 'unopened', epoch, failure: failureIn(transport, error) })

@@ -81,6 +81,8 @@ export interface Services {
   readonly listens: Set<Ref<typeof Listen>>
   readonly counters: Counters
   readonly report: Report
+  /** Told when the first client subscribes to a resource, and when the last one leaves it. */
+  interest?: ((uri: string, isWanted: boolean) => void) | undefined
   /** How the application stands: listeners write `isDraining`, whoever started it `isOver`. */
   readonly status: { isDraining: boolean; isOver: boolean }
 }

@@ -149,16 +149,28 @@ function enter(state: State, key: Ref | string, topic: string): Subscriber {
   }
   subscriber.topics.add(topic)
   let subscribers = state.byTopic.get(topic)
-  if (subscribers === undefined) state.byTopic.set(topic, (subscribers = new Set()))
+  if (subscribers === undefined) {
+    state.byTopic.set(topic, (subscribers = new Set()))
+    interest(state, topic, true)
+  }
   subscribers.add(subscriber)
   return subscriber
+}
+
+/** Tells whoever has to know it that a resource is watched, or is no more. */
+function interest({ services }: State, topic: string, isWanted: boolean): void {
+  const start = resourceTopic('')
+  if (topic.startsWith(start)) services.interest?.(topic.slice(start.length), isWanted)
 }
 
 function leave(state: State, subscriber: Subscriber, topic: string, self: Self<State>): void {
   subscriber.topics.delete(topic)
   const subscribers = state.byTopic.get(topic)
   subscribers?.delete(subscriber)
-  if (subscribers?.size === 0) state.byTopic.delete(topic)
+  if (subscribers?.size === 0) {
+    state.byTopic.delete(topic)
+    interest(state, topic, false)
+  }
   if (subscriber.topics.size > 0) return
   unwatch(state, subscriber, self)
   state.byKey.delete(subscriber.key)

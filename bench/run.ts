@@ -1,5 +1,5 @@
 // The benchmark command:
-// `npm run bench -- [kernel|stdio|http|threads|protocol ...] [--small] [--only bare,sdk] [--rounds n] [--sessions n]`.
+// `npm run bench -- [kernel|stdio|http|threads|protocol|client ...] [--small] [--only bare,sdk] [--rounds n] [--sessions n]`.
 // Prints one table for each part, with the machine, the Node version and the command, and writes the same as JSON below
 // bench/results/. With --small everything runs for a moment, which proves that it works and nothing else; the kernel is
 // then measured beside other libraries and Erlang only where --only names them.
@@ -13,7 +13,7 @@ import { haveErlang, type KernelRow, kernelLibraries, kernelSizes, measureKernel
 import { built, root } from './paths.ts'
 import { formatNumber, formatRatio, formatTable } from './table.ts'
 
-const parts = ['kernel', 'stdio', 'http', 'threads', 'protocol'] as const
+const parts = ['kernel', 'stdio', 'http', 'threads', 'protocol', 'client'] as const
 type Part = (typeof parts)[number]
 
 const { values: options, positionals } = parseArgs({
@@ -153,7 +153,7 @@ async function runKernel(): Promise<KernelRow[]> {
 }
 
 /** Runs a program that measures by itself; resolves to what it printed. */
-function runProgram(name: 'threads' | 'protocol', title: string): readonly string[] {
+function runProgram(name: 'threads' | 'protocol' | 'client', title: string): readonly string[] {
   const args = [built(`${name}.js`), ...(options.small ? ['--small'] : [])]
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' })
   if (status !== 0) throw new Error(`${name} ended with status ${status}:\n${stderr}`)
@@ -165,6 +165,7 @@ async function runPart(part: Part): Promise<unknown> {
   if (part === 'kernel') return await runKernel()
   if (part === 'threads') return runProgram(part, 'calls to an actor in a thread')
   if (part === 'protocol') return runProgram(part, 'tasks, completions, questions and both eras, latencies of a client')
+  if (part === 'client') return runProgram(part, 'what a call costs its client, beside others')
   return await runTransport(part)
 }
 

@@ -5,7 +5,7 @@
  */
 import { circuitBreakerChild } from '#actors/circuit-breaker'
 import { overflowTemplate, type PoolServices, poolConnectionChild } from '#actors/client-pool'
-import { child, defineSupervisor, type SupervisorDefinition, via, type NameTable } from '#runtime'
+import { child, defineSupervisor, type NameTable, type SupervisorDefinition, via } from '#runtime'
 
 const crashes = { intensity: 10, period: 10_000 } as const
 

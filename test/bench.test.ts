@@ -56,4 +56,19 @@ describe('the benchmarks, at their small size', () => {
     },
     120_000,
   )
+
+  it('measure the client beside the official one and the bare limit, over both transports', () => {
+    const printed = run('dist/bench/run.js', 'client', '--small')
+    for (const [transport, bare] of [
+      ['http', 'bare undici'],
+      ['stdio', 'bare lines'],
+    ] as const) {
+      const [head = [], ...rows] = tableUnder(`echo over ${transport}, by client`, printed)
+      expect(head.slice(0, 4)).toEqual(['client', 'load', 'calls/s', 'CPU us/call'])
+      for (const row of rows) expect(row).toHaveLength(head.length)
+      const names = new Set(rows.map(([name]) => name))
+      for (const name of [bare, 'SDK v2 client', 'bough, 2025-11-25']) expect(names).toContain(name)
+      expect(rows.some(([, load]) => load === 'batches of 100')).toBe(true)
+    }
+  }, 120_000)
 })

@@ -323,6 +323,51 @@ describe('the facts in the documents', () => {
     expect(options.filter((name) => !new RegExp(`\`(\\w+\\.)?${name}[.\`]`).test(rows))).toEqual([])
   })
 
+  it('docs/client.md lists every option of the client, and every code of its errors', () => {
+    const body = (file: string, from: string): string => read(file).split(from)[1]?.split('\n}')[0] ?? ''
+    const names = (file: string, type: string, except: readonly string[] = []): string[] =>
+      [...body(file, `interface ${type} `).matchAll(/^ {2}readonly (\w+)\??:/gm)]
+        .map(([, name = '']) => name)
+        .filter((name) => !except.includes(name))
+    const tables: Readonly<Record<string, readonly string[]>> = {
+      connect: [
+        ...names('src/client/options.ts', 'ConnectOptions'),
+        ...names('src/client/options.ts', 'ReconnectOptions'),
+      ],
+      'a call': [
+        ...names('src/client/requests.ts', 'RequestOptions'),
+        ...names('src/client/client.ts', 'CallToolOptions'),
+        ...names('src/client/client.ts', 'TaskOptions'),
+        ...names('src/client/pages.ts', 'PageOptions'),
+      ],
+      http: names('src/transports/client-http-options.ts', 'HttpClientOptions', [
+        'url',
+        'headers',
+        'authorizer',
+        'clock',
+        'random',
+      ]),
+      'a command': names('src/transports/client-stdio.ts', 'StdioClientOptions', ['clock']),
+      pool: [
+        ...names('src/client/pool-options.ts', 'PoolOptions', ['health', 'breaker']),
+        ...names('src/client/pool-options.ts', 'BreakerOptions'),
+        ...names('src/client/pool-options.ts', 'HealthOptions'),
+      ],
+    }
+    const page = read('docs/client.md').replaceAll('`', '')
+    for (const [of, options] of Object.entries(tables)) {
+      const rows = page.split(`| option of ${of} |`)[1]?.split('\n\n')[0]?.split('\n').slice(2) ?? []
+      const listed = rows.flatMap((row) => (row.split('|')[1] ?? '').split(',')).map((name) => name.trim())
+      const plain = listed.filter((name) => name !== '').map((name) => name.split('.').at(-1) ?? '')
+      expect(options.length, of).toBeGreaterThan(5)
+      expect([...new Set(plain)].sort(), `option of ${of}`).toEqual([...new Set(options)].sort())
+    }
+    const union = read('actors/client-services.ts').split('type FailureCode =')[1]?.split('\n\n')[0] ?? ''
+    const codes = [...union.matchAll(/'(\w+)'/g)].map(([, code = '']) => code)
+    const rows = page.split('| code | what happened |')[1]?.split('\n\n')[0]?.split('\n').slice(3) ?? []
+    expect(rows.map((row) => (row.split('|')[1] ?? '').trim()).sort()).toEqual(codes.sort())
+  })
+
   it('name commands that package.json has', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
     const named = [...texts.values()].flatMap((text) =>

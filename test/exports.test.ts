@@ -18,6 +18,8 @@ const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== '
 const needs: Readonly<Record<string, readonly string[]>> = {
   './workers': ['piscina'],
   './client': ['ajv', 'ajv-formats', 'undici', 'xstate'],
+  './client/testing': ['ajv', 'ajv-formats', 'pino', 'piscina', 'undici', 'xstate'],
+  './proxy': ['ajv', 'ajv-formats', 'pino', 'piscina', 'undici', 'xstate'],
   './auth': ['jose', 'oauth4webapi'],
   '.': ['ajv', 'ajv-formats', 'pino', 'piscina', 'xstate'],
   './server': ['ajv', 'ajv-formats', 'pino', 'piscina', 'xstate'],

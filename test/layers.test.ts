@@ -37,6 +37,9 @@ const layers: Readonly<Record<string, Layer>> = {
   supervisors: { number: 4, may: ['actors', 'runtime', 'types:transports'], packages: [] },
   server: { number: 5, may: [...low, ...middle, 'actors', 'supervisors'], packages: [] },
   client: { number: 5, may: [...low, ...middle, 'actors', 'supervisors'], packages: ['bough'] },
+  cli: { number: 6, may: [], packages: ['bough'] },
+  // Made of the other two as their users see them.
+  proxy: { number: 5, may: ['runtime', 'protocol', 'features'], packages: ['bough'] },
   // src/index.ts is the facade.
   '': { number: 5, may: [...low, ...middle, 'actors', 'supervisors', 'server'], packages: [] },
 }

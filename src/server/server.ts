@@ -6,7 +6,7 @@
  *     server.tool('forecast', { input: z.object({ city: z.string() }), run: ({ city }) => `Sunny in ${city}` })
  */
 import { createHash } from 'node:crypto'
-import { put, register, unregister } from '#actors/catalog-registry'
+import { type Feature, put, register, unregister } from '#actors/catalog-registry'
 import type { Services } from '#actors/services'
 import { elicitationComplete, resourceUpdated } from '#actors/subscriptions'
 import { Catalog } from '#features/catalog'
@@ -43,6 +43,8 @@ export class Server {
   readonly info: Implementation
   readonly instructions: string | undefined
   readonly catalog = new Catalog()
+  /** Told when the first client subscribes to a resource, and when the last one leaves it. Must not throw. For `bough/proxy`. */
+  interest: ((uri: string, isWanted: boolean) => void) | undefined
   private live: Services[] = []
 
   constructor({ instructions, ...info }: ServerOptions) {
@@ -123,8 +125,19 @@ export class Server {
     for (const services of this.applications()) elicitationComplete(services, elicitationId)
   }
 
+  /** Defines a feature that was made ready, or replaces the one of its key. For `bough/proxy`. */
+  put(feature: Feature): this {
+    return this.add(feature)
+  }
+
+  /** Removes a feature by its table and key. For `bough/proxy`. */
+  remove(table: 'tools' | 'resources' | 'templates' | 'prompts', key: string): this {
+    return this.drop(table, key)
+  }
+
   /** A running application takes part in changes from now on. For `serve` and `application`. */
   attach(services: Services): void {
+    services.interest = (uri, isWanted) => this.interest?.(uri, isWanted)
     this.live = [...this.applications(), services]
   }
 

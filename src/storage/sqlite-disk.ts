@@ -46,6 +46,8 @@ class ThreadDisk implements Disk {
     })
     this.opened = this.#ask(() => undefined).then(() => this)
     this.#worker.on('message', (frame: FromThread) => {
+      // What was on its way when it became clear that the thread must end counts for nothing, "opened" least of all.
+      if (this.#reason !== undefined) return
       try {
         this.#take(frame, load)
       } catch (error) {

@@ -52,10 +52,26 @@ export function statusFailure(
   }
 }
 
-/** The server answered 404 for a session that was open. Spec: MCP 2025-11-25, basic/transports, session management. */
-export function sessionLostFailure(what: string, mayHaveRun: boolean): LinkFailure {
-  const message = `${what}: the server does not know the session any more (404). Initialize a new one.`
-  return { kind: 'session_lost', message, mayHaveRun, status: 404 }
+/**
+ * Whether a server that refused a request of an open session says that it does not know the session. The status for that is 404,
+ * but servers that follow the examples of the official SDK answer 400 with the code -32000 and a sentence about the session, or
+ * that they are not initialized. Spec: MCP 2025-11-25, basic/transports, session management.
+ */
+export function isSessionLost(status: number, body: string): boolean {
+  if (status === 404) return true
+  if (status !== 400 || !/\bsession\b|\bnot initialized\b/i.test(body)) return false
+  try {
+    const { error } = JSON.parse(body) as { readonly error?: { readonly code?: unknown } }
+    return error?.code === -32_000 || error?.code === -32_001
+  } catch {
+    return false
+  }
+}
+
+/** The server does not know a session that was open. */
+export function sessionLostFailure(what: string, mayHaveRun: boolean, status = 404): LinkFailure {
+  const message = `${what}: the server does not know the session any more (${status}). Initialize a new one.`
+  return { kind: 'session_lost', message, mayHaveRun, status }
 }
 
 /** What came is not what MCP has there. */

@@ -12,6 +12,7 @@ import { answeredIds } from './client-answers.ts'
 import {
   connectionFailure,
   invalidFailure,
+  isSessionLost,
   retryAfterOf,
   sessionLostFailure,
   statusFailure,
@@ -202,12 +203,12 @@ export class HttpAnswer implements HttpRunListener, StreamOwner {
 
   /** A status or a content type that does not promise an answer; its body may hold one all the same. */
   #refused(): void {
-    if (this.#hadSession && this.#status === 404) {
-      this.over(sessionLostFailure(this.#what, false))
+    const text = textOf(this.#chunks)
+    if (this.#hadSession && isSessionLost(this.#status, text)) {
+      this.over(sessionLostFailure(this.#what, false, this.#status))
       this.#host.sessionLost(this.#what)
       return
     }
-    const text = textOf(this.#chunks)
     const ids = (this.#status < 300 ? undefined : answeredIds(text)) ?? []
     if (ids.some((id) => this.#unanswered.includes(id))) this.#host.deliver(text, ids)
     if (this.message.ids.length > 0 && this.isDone) this.stop()

@@ -53,16 +53,18 @@ export function checked(transport: ClientTransport, passed: Passed[] = [], fault
         listen: () => link.listen(),
         close: () => link.close(),
         send: (outgoing) => {
-          const message = JSON.parse(outgoing.text) as Wire
-          passed.push({ from: 'client', message })
-          const claimed = message.params?._meta?.['io.modelcontextprotocol/protocolVersion']
-          if (claimed !== undefined) version = claimed
-          if (message.method !== undefined && message.id != null) {
-            if (asked.has(message.id)) note(`the id ${message.id} is used twice`)
-            if (outgoing.ids[0] !== message.id) note(`${message.id} is told as ${outgoing.ids}`)
-            asked.set(message.id, { method: message.method, version: claimed ?? version })
+          const whole = JSON.parse(outgoing.text) as Wire
+          passed.push({ from: 'client', message: whole })
+          for (const [index, message] of [whole].flat().entries()) {
+            const claimed = message.params?._meta?.['io.modelcontextprotocol/protocolVersion']
+            if (claimed !== undefined) version = claimed
+            if (message.method !== undefined && message.id != null) {
+              if (asked.has(message.id)) note(`the id ${message.id} is used twice`)
+              if (outgoing.ids[index] !== message.id) note(`${message.id} is told as ${outgoing.ids}`)
+              asked.set(message.id, { method: message.method, version: claimed ?? version })
+            }
+            note(clientFault(claimed ?? version, message, askedOfUs.get(message.id ?? '')))
           }
-          note(clientFault(claimed ?? version, message, askedOfUs.get(message.id ?? '')))
           return link.send(outgoing)
         },
       } satisfies Link

@@ -13,7 +13,7 @@ describe('the option store', () => {
     expect([openStore(undefined).name, openStore('memory').name]).toEqual(['memory', 'memory'])
   })
 
-  it('names a file, which is not touched before the store is opened', async () => {
+  it.skipIf(!hasSqlite)('names a file, which is not touched before the store is opened', async () => {
     const file = join(tempFolder(), 'a:b.db')
     const store = openStore(`sqlite:${file}`)
     expect([store.name, existsSync(file)]).toEqual([`sqlite:${file}`, false])

@@ -151,7 +151,7 @@ describe.skipIf(!hasSqlite)('the file of a sqlite store', () => {
   it('is refused when it holds a record that is none', async () => {
     const file = await filled(1)
     const database = openDatabase(file)
-    database.exec("UPDATE records SET json = '{'")
+    expect(database.prepare("UPDATE records SET json = '{'").run().changes).toBe(1)
     database.close()
     const error = await rejection(sqliteStore({ file }).open())
     expect(error.code).toBe('corrupt')

@@ -196,6 +196,39 @@ describe('the session', () => {
     await server.noSockets()
   })
 
+  it.each([
+    [
+      'a sentence about the session',
+      '{"jsonrpc":"2.0","id":2,"error":{"code":-32000,"message":"No valid session ID"}}',
+      true,
+    ],
+    [
+      'that it is not initialized',
+      '{"jsonrpc":"2.0","error":{"code":-32000,"message":"Server not initialized"}}',
+      true,
+    ],
+    ['another error', '{"jsonrpc":"2.0","id":2,"error":{"code":-32602,"message":"No session name given"}}', false],
+    ['what is no JSON', 'no session', false],
+  ])('is over too when the server answers 400 and %s: %#', async (_, text, isLost) => {
+    const server = await HandServer.start(
+      withSession((asked) => {
+        if (asked.id === 2) json(asked, text, 400)
+      }),
+    )
+    const { link, receiver } = await linked(server.url)
+    link.send(request(1, 'initialize'))
+    await receiver.messageCount(1)
+    link.send(request(2))
+    if (isLost) {
+      expect(await receiver.end()).toMatchObject({ kind: 'session_lost' })
+      expect(receiver.failures).toMatchObject([{ ids: [2], failure: { kind: 'session_lost', mayHaveRun: false } }])
+    } else {
+      await expect.poll(() => receiver.messages.length + receiver.failures.length).toBe(2)
+      expect(receiver.ends).toHaveLength(0)
+    }
+    await link.close()
+  })
+
   it('that cannot be deleted does not hold up the end, nor does a server that says 405', async () => {
     const clock = handClock()
     const server = await HandServer.start((asked) => {
