@@ -42,6 +42,8 @@ function optionsOf(scenario: string, context: Context): Partial<AuthorizationOpt
     }
     case 'auth/wif-jwt-bearer':
       return { client: { clientId }, grant: { type: 'jwt-bearer', assertion: text('valid_jwt') } }
+    // Runners before 0.2 know it by its first name.
+    case 'auth/cross-app-access-complete-flow':
     case 'auth/enterprise-managed-authorization': {
       const identityProvider = {
         issuer: text('idp_issuer'),
