@@ -48,7 +48,8 @@ export function decodeExpression(expression: Expression, text: string, found: Re
   if (variables.length === 1 && only !== undefined) return keep(found, only.name, text)
   const pieces = text.split(rule.separator)
   const last = variables.at(-1) as VariableSpec // an expression has a variable
-  if (pieces.length > variables.length && !last.explode) return false
+  // A dot is not encoded, so it may be part of a value: what is too much belongs to the last one. Spec: RFC 6570, section 3.2.5.
+  if (pieces.length > variables.length && !last.explode && rule.separator !== '.') return false
   return variables.every((variable, index) => {
     if (index >= pieces.length) return true
     const piece = variable === last ? pieces.slice(index).join(rule.separator) : (pieces[index] as string)
