@@ -16,7 +16,7 @@ import { seed as firstSeed } from './settings.ts'
 /** The virtual time at which the deaths end: long after the last step, before all is looked at. */
 const CALM_MS = 60_000
 /** Seeds over which everything is to come up that the laws are about. */
-const LOOKED_AT = 60
+const LOOKED_AT = 150
 const SEEDS = Number(process.env['BOUGH_SIM_SEEDS'] ?? 60)
 const definitions = [
   'session',
