@@ -35,7 +35,7 @@ export function showStatus(process: Process, reason: ExitReason): FormattedStatu
     return { state: shown.state, message: shown.message }
   } catch (error) {
     // Its sentence may hold what was to be hidden.
-    const placeholder = `formatStatus failed: ${error instanceof Error ? error.name : typeof error}`
-    return { state: placeholder, message: placeholder }
+    const said = `formatStatus failed: ${error instanceof Error ? error.name : typeof error}`
+    return { state: said, message: said }
   }
 }
