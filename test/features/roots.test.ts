@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { absolutePath, confine, isWithinRoots, PATH_LENGTH_MAX, pathOfFileUri, pathWithinRoots } from '#features/roots'
 
 const seed = Number(process.env['BOUGH_SEED'] ?? 42)
-const roots = [{ uri: 'file:///home/ann/project' }, { uri: 'file:///srv/data%20sets/' }, { uri: 'file:///C:/work' }]
+const roots = [{ uri: 'file:///home/ann/project' }, { uri: 'file:///srv/data%20sets/' }, { uri: 'file:///C:/docs' }]
 
 describe('pathOfFileUri', () => {
   it.each<[string, string | undefined]>([
@@ -44,7 +44,7 @@ describe('isWithinRoots', () => {
     ['/home/ann/project/../project/a', true],
     ['file:///srv/data%20sets/x', true],
     ['/srv/data sets/x', true],
-    ['C:\\work\\x', true],
+    ['C:\\docs\\x', true],
     ['file:///c:/docs/x', true],
     ['file:///home/ann/project-2', false],
     ['file:///home/ann', false],
@@ -56,9 +56,9 @@ describe('isWithinRoots', () => {
     ['home/ann/project', false],
     ['project', false],
     ['', false],
-    ['C:\\work\\..\\x', false],
-    ['D:\\work', false],
-    ['\\\\host\\work', false],
+    ['C:\\docs\\..\\x', false],
+    ['D:\\docs', false],
+    ['\\\\host\\docs', false],
     ['//host/home/ann/project', false],
     ['/home/ann/project\0/x', false],
     ['https://home/ann/project', false],
