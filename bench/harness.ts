@@ -14,10 +14,10 @@ import { median } from './statistics.ts'
 
 export type TransportName = 'http' | 'stdio'
 
-/** A server to measure. `role` says what others are compared with: the limit, the peer, or neither. */
+/** A server to measure. `role` says what others are compared with: the limit, the peer that targets are set by, or neither. */
 export interface Contender {
   readonly name: string
-  readonly role: 'bare' | 'peer' | 'ours'
+  readonly role: 'bare' | 'peer' | 'other' | 'ours'
   readonly program: string
   /** The arguments; `port` is given for HTTP. */
   readonly args: (port: number) => readonly string[]
@@ -28,11 +28,13 @@ export const contenders: Record<TransportName, readonly Contender[]> = {
     { name: 'bare node:http', role: 'bare', program: peer('bare-http.js'), args: (port) => [`${port}`] },
     { name: 'sdk v2, SSE', role: 'peer', program: peer('sdk-v2.js'), args: (port) => ['--http', `${port}`] },
     { name: 'sdk v2, JSON', role: 'peer', program: peer('sdk-v2.js'), args: (port) => ['--http', `${port}`, '--json'] },
+    { name: 'fastmcp', role: 'other', program: peer('fastmcp.js'), args: (port) => ['--http', `${port}`] },
     { name: 'bough', role: 'ours', program: built('servers/bough.js'), args: (port) => ['--http', `${port}`] },
   ],
   stdio: [
     { name: 'bare loop', role: 'bare', program: peer('bare-stdio.js'), args: () => [] },
     { name: 'sdk v2', role: 'peer', program: peer('sdk-v2.js'), args: () => ['--stdio'] },
+    { name: 'fastmcp', role: 'other', program: peer('fastmcp.js'), args: () => ['--stdio'] },
     { name: 'bough', role: 'ours', program: built('servers/bough.js'), args: () => ['--stdio'] },
   ],
 }

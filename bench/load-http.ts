@@ -100,6 +100,22 @@ export async function openSession(port: number): Promise<string> {
   return session
 }
 
+/** Posts one message on a connection of its own; resolves to the answer. Throws what is no 2xx. */
+export async function post(port: number, session: string | undefined, message: object): Promise<unknown> {
+  const reply = await exchange(port, session, message)
+  if (reply.status >= 300) throw new Error(`The server answered with ${reply.status}: ${reply.body}`)
+  return reply.body === '' ? undefined : messageOf(reply)
+}
+
+/** Posts one message on a connection of its own and does not wait for the answer: whoever takes its time is left alone. */
+export async function postTo(port: number, session: string, message: object): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  socket.on('error', () => {}) // the server may end first
+  socket.write(requestBytes(port, session, JSON.stringify(message)))
+  return socket
+}
+
 /** One keep-alive connection: at most one call at a time. */
 class Lane {
   readonly #socket: Socket
