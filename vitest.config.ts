@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-const conditions = ['bough-source', 'node', 'import', 'module', 'default']
+// Without 'module': what packages offer under it is for bundlers, and Node cannot always load it.
+const conditions = ['bough-source', 'node', 'import', 'default']
 
 export default defineConfig({
   resolve: { conditions },

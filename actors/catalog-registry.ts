@@ -11,6 +11,7 @@ import type { Resource, ResourceTemplate } from '#features/resource'
 import type { Skill } from '#features/skill'
 import type { Tool } from '#features/tool'
 import { type ChildSpec, child, defineActor, via } from '#runtime'
+import { definitionChanged } from './cached-answers.ts'
 import type { Services } from './services.ts'
 import { listChanged } from './subscriptions.ts'
 
@@ -29,10 +30,11 @@ export const CatalogRegistry = defineActor({
   cast: {
     put: ({ services, list }, feature: Feature) => {
       put(services.catalog, feature)
+      definitionChanged(services, feature.kind, feature.key)
       listChanged(services, list)
     },
     remove: ({ services, list }, { table, key }: { table: keyof Tables; key: string }) => {
-      if (services.catalog[table].remove(key)) listChanged(services, list)
+      if (services.catalog[table].remove(key)) removed(services, list, table, key)
     },
   },
 })
@@ -61,6 +63,7 @@ export function register(services: Services, feature: Feature): void {
   if (via<typeof CatalogRegistry>(services.names, listOf[feature.kind]).cast('put', feature) !== false) return
   // The registry is being restarted; it starts with the table, so that is where the change is not lost.
   put(services.catalog, feature)
+  definitionChanged(services, feature.kind, feature.key)
   listChanged(services, listOf[feature.kind])
 }
 
@@ -68,7 +71,13 @@ export function register(services: Services, feature: Feature): void {
 export function unregister(services: Services, table: keyof Tables, key: string): void {
   const list = table === 'templates' || table === 'skills' ? 'resources' : table
   if (via<typeof CatalogRegistry>(services.names, list).cast('remove', { table, key }) !== false) return
-  if (services.catalog[table].remove(key)) listChanged(services, list)
+  if (services.catalog[table].remove(key)) removed(services, list, table, key)
+}
+
+function removed(services: Services, list: List, table: keyof Tables, key: string): void {
+  // Tables are named for many, kinds for one.
+  definitionChanged(services, table.slice(0, -1), key)
+  listChanged(services, list)
 }
 
 export function catalogRegistryChild(services: Services, list: List): ChildSpec {

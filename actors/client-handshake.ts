@@ -96,6 +96,7 @@ export function afterInitialize(settings: Settings, answer: Answer, canFallBack:
   const error = errorOf(answer)
   if ('failure' in answer) {
     const { kind, status = 0 } = answer.failure
+    if (kind === 'unauthorized') return failedLink(answer.failure)
     const isNotThere = kind === 'status' && (status === 400 || status === 404 || status === 405)
     if (isNotThere && canFallBack && (error === undefined || !isModernError(error))) return { kind: 'fall_back' }
     if (error === undefined) return failedLink(answer.failure)

@@ -21,7 +21,7 @@ export class ServerQuestions {
   }
 
   ask({ id, method, params = {} }: RequestMessage): void {
-    if (method === 'ping') return this.answer(id, encodeResult(id))
+    if (method === 'ping') return this.answer(encodeResult(id))
     // An id that is in use is the server's mistake; the first question keeps it.
     if (this.open.has(id)) return
     const control = new AbortController()
@@ -29,7 +29,7 @@ export class ServerQuestions {
     void answerQuestion(this.services, method, params, control.signal).then((answer) => {
       if (this.open.get(id) !== control) return
       this.open.delete(id)
-      this.answer(id, 'result' in answer ? encodeResult(id, answer.result) : encodeError(id, answer.error))
+      this.answer('result' in answer ? encodeResult(id, answer.result) : encodeError(id, answer.error))
     })
   }
 
@@ -45,7 +45,8 @@ export class ServerQuestions {
     for (const id of [...this.open.keys()]) this.withdraw(id)
   }
 
-  private answer(id: RequestId, text: string): void {
-    this.put({ text, kind: 'response', ids: [id], headers: versionHeader(this.services.known.server) })
+  private answer(text: string): void {
+    // It is no request: its id is the server's, and may be that of a request of ours as well.
+    this.put({ text, kind: 'response', ids: [], headers: versionHeader(this.services.known.server) })
   }
 }

@@ -28,11 +28,25 @@ export type QuestionAnswer = { readonly result: JsonObject } | { readonly error:
 type Run = (context: HandlerContext) => unknown
 
 /** The answer to a question: never rejects. `signal` takes the question back. */
-export async function answerQuestion(
+export function answerQuestion(
   services: ClientServices,
   method: string,
   params: JsonObject,
   signal?: AbortSignal,
+): Promise<QuestionAnswer> {
+  const known = handlersOf.has(method) ? method : 'other'
+  const codeOf = (answer: QuestionAnswer): number | undefined => ('error' in answer ? answer.error.code : undefined)
+  return services.telemetry.answering(known, params, () => answerOf(services, method, params, signal), codeOf)
+}
+
+/** What a server may ask; anything else it makes up is no name for a metric. */
+const handlersOf: ReadonlySet<string> = new Set(['sampling/createMessage', 'elicitation/create', 'roots/list'])
+
+async function answerOf(
+  services: ClientServices,
+  method: string,
+  params: JsonObject,
+  signal: AbortSignal | undefined,
 ): Promise<QuestionAnswer> {
   try {
     const run = handlerOf(services, method, params)

@@ -3,6 +3,7 @@
  * writes them. The processes find each other by name.
  */
 import type { ConnectionPhase } from '#lifecycles/connection'
+import type { ClientTelemetry } from '#observability/client-telemetry'
 import type {
   ClientCapabilities,
   ElicitRequest,
@@ -120,6 +121,8 @@ export interface ClientServices {
   readonly known: Known
   readonly wanted: Wanted
   readonly news: ClientNews
+  /** Counts, times and traces what is asked either way. */
+  readonly telemetry: ClientTelemetry
 }
 
 /** Why a request has no answer. JSON-RPC errors of the server have a number. */

@@ -3,53 +3,47 @@
  * client-connection.ts; nothing here waits for anything but messages.
  */
 import { type ConnectionEvent, firstConnectionPhase, nextConnectionPhase } from '#lifecycles/connection'
-import {
-  decode,
-  ErrorCode,
-  type ErrorObject,
-  encodeNotification,
-  type JsonObject,
-  type Message,
-  type RequestId,
-  revisionOf,
-} from '#protocol'
+import { decode, ErrorCode, type ErrorObject, type JsonObject, type Message, type RequestId } from '#protocol'
 import { type From, type Self, via } from '#runtime'
-import type { Link, LinkFailure, Outgoing } from '#transports/client-port'
-import { Batches, together } from './client-batches.ts'
-import { type Call, type CallJob, Calls, type CallTimer, type Progress } from './client-calls.ts'
+import type { Link, LinkFailure } from '#transports/client-port'
+import { type CallJob, Calls, type CallTimer, type Progress } from './client-calls.ts'
 import type { ConnectionTimer, ListenJob, Ready } from './client-connection.ts'
 import { type Answer, errorInBody, failureOf, refusalOf, type Step, spoken } from './client-handshake.ts'
 import { ServerQuestions } from './client-inquiries.ts'
 import { closeQuietly, type LinkMessage, openLink } from './client-link.ts'
 import { Listens, subscriptionOf, tellListener } from './client-listens.ts'
-import { encodeCall, marked, metaOf, versionHeader } from './client-messages.ts'
+import { encodeCall, metaOf } from './client-messages.ts'
 import { Opening } from './client-opening.ts'
-import { isOfLegacyServer, lossOf, mayRepeat } from './client-repeats.ts'
+import { isOfLegacyServer } from './client-repeats.ts'
 import { Retries } from './client-retries.ts'
+import { type Line, Sender } from './client-sender.ts'
 import { type ClientServices, type Failure, type ServerDescription, SUBSCRIPTIONS } from './client-services.ts'
 
-export class Wire {
+export class Wire implements Line {
   private readonly services: ClientServices
   private readonly self: Self<never>
   private readonly calls: Calls
   private readonly questions: ServerQuestions
-  private epoch = 0
-  private link: Link | undefined
+  epoch = 0
+  link: Link | undefined
+  server: ServerDescription | undefined
   private readonly opening: Opening
-  private server: ServerDescription | undefined
   private waiters: From[] = []
   private readonly listens = new Listens()
-  private readonly batches = new Batches()
   private readonly retries: Retries
+  private readonly sender: Sender
   private lastFailure: Failure | undefined
+  /** What the server said on this link of a message that it did not name. */
+  private complaint: ErrorObject | undefined
 
   constructor(services: ClientServices, self: Self<never>) {
     this.services = services
     this.self = self
     this.calls = new Calls(self, services.settings.callsMax)
     this.retries = new Retries(services.settings.reconnect, self)
-    this.opening = new Opening(services, self, (message) => this.put(message))
-    this.questions = new ServerQuestions(services, (message) => this.put(message))
+    this.sender = new Sender(services, self, this, this.calls, this.retries)
+    this.opening = new Opening(services, self, (message) => this.sender.put(message))
+    this.questions = new ServerQuestions(services, (message) => this.sender.put(message))
     // An earlier incarnation may have ended in any phase.
     services.known.phase = firstConnectionPhase
   }
@@ -69,33 +63,28 @@ export class Wire {
     if (!this.isOperating) {
       this.calls.wait(call)
       if (this.services.known.phase === 'failed') this.wake()
-    } else if (!this.allowsBatches || !this.batches.hold(call)) this.send(call)
+    } else this.sender.take(call)
   }
 
   /** All requests of a batch are there. */
   flush(batch: number): void {
-    const calls = this.batches.take(batch).filter((call) => this.calls.has(call))
+    const calls = this.sender.release(batch)
     if (!this.isOperating) {
       for (const call of calls) this.calls.wait(call)
       return
     }
-    const encoded = calls.flatMap((call) => this.encode(call) ?? [])
-    for (const message of together(encoded)) {
-      if (!this.put(message)) for (const id of message.ids) this.notTaken(this.calls.byId(id))
-    }
+    this.sender.together(calls)
   }
 
   cancel(key: number, reason: unknown): void {
     const call = this.calls.ofKey(key)
     if (call === undefined) return
-    this.withdraw(call, 'the request was cancelled')
+    this.sender.withdraw(call, 'the request was cancelled')
     this.calls.give(call, 'cancelled', 'the request was cancelled.', reason)
   }
 
   notify(method: string, params: JsonObject | undefined): void {
-    if (!this.isOperating) return
-    const text = encodeNotification(method, marked(this.server, params))
-    this.put({ text, kind: 'notification', ids: [], headers: versionHeader(this.server) })
+    this.sender.notify(method, params)
   }
 
   listen(job: ListenJob): void {
@@ -108,12 +97,12 @@ export class Wire {
       { notifications: job.filter },
       metaOf(this.services, this.server),
     )
-    if (!this.put({ text, kind: 'request', ids: [id], headers })) this.listens.end(id, this.notNow())
+    if (!this.sender.put({ text, kind: 'request', ids: [id], headers })) this.listens.end(id, this.notNow())
   }
 
   /** Ends a stream, or without a key all of them: whoever held them has ended. */
   unlisten(key: number | undefined): void {
-    for (const id of this.listens.take(key, this.epoch)) this.tellCancelled(id, 'not wanted any more')
+    for (const id of this.listens.take(key, this.epoch)) this.sender.tellCancelled(id, 'not wanted any more')
   }
 
   // ---- opening ---------------------------------------------------------------------------------------------------------
@@ -126,6 +115,7 @@ export class Wire {
     this.go(isLegacy ? 'legacy' : 'probe')
     const epoch = ++this.epoch
     this.server = undefined
+    this.complaint = undefined
     this.opening.begin(epoch)
     openLink(transport, epoch, this.self)
   }
@@ -187,7 +177,7 @@ export class Wire {
     }
     for (const from of this.waiters.splice(0)) from.reply({ server } satisfies Ready)
     void via(this.services.names, SUBSCRIPTIONS).cast('operating', server.era)
-    for (const call of this.calls.takeWaiting()) this.send(call)
+    for (const call of this.calls.takeWaiting()) this.sender.send(call)
   }
 
   // ---- what the link tells ---------------------------------------------------------------------------------------------
@@ -220,6 +210,7 @@ export class Wire {
     switch (message.kind) {
       case 'response':
       case 'error': {
+        if (message.kind === 'error' && message.id === null) this.complaint = message.error
         const id = message.id ?? (this.server === undefined ? this.opening.id : undefined)
         if (id === undefined)
           return this.services.news.warn(`The server refused a message it could not read: ${text(message)}`)
@@ -248,7 +239,7 @@ export class Wire {
     if (failure?.code === ErrorCode.UnsupportedProtocolVersion && call.refusals === 0 && this.isOperating) {
       // The server speaks other versions than it did: what was asked is asked again when they are known.
       this.renew()
-      return this.missed(call, { kind: 'session_lost', message: failure.message, mayHaveRun: false })
+      return this.sender.missed(call, { kind: 'session_lost', message: failure.message, mayHaveRun: false })
     }
     this.calls.settle(
       call,
@@ -275,7 +266,7 @@ export class Wire {
         // Of a stream that nobody holds any more: its end did not reach the server, or is on its way.
         const stream = subscriptionOf(params)
         if (stream === undefined || this.listens.has(stream)) return news.notified(method, params)
-        return this.tellCancelled(stream, 'not wanted any more')
+        return this.sender.tellCancelled(stream, 'not wanted any more')
       }
     }
   }
@@ -289,78 +280,9 @@ export class Wire {
     if (error !== undefined) return this.answer(id, { error })
     const isOtherEra = this.server?.era === 'modern' && isOfLegacyServer(failure) && call.refusals === 0
     if (isOtherEra) this.services.known.era = undefined
-    if (!isOtherEra && failure.kind !== 'session_lost') return this.missed(call, failure)
+    if (!isOtherEra && failure.kind !== 'session_lost') return this.sender.missed(call, failure)
     if (this.isOperating) this.renew()
-    this.missed(call, { ...failure, kind: 'session_lost' })
-  }
-
-  // ---- sending ---------------------------------------------------------------------------------------------------------
-
-  private send(call: Call): void {
-    const message = this.encode(call)
-    if (message !== undefined && !this.put(message)) this.notTaken(call)
-  }
-
-  private notTaken(call: Call | undefined): void {
-    const failure = { kind: 'refused', message: 'Too much waits to be sent to the server.', mayHaveRun: false } as const
-    if (call !== undefined) this.missed(call, failure)
-  }
-
-  /** The call as a message, from now on in flight; undefined when it cannot be one, which is told. */
-  private encode(call: Call): Outgoing | undefined {
-    const { job } = call
-    const id = ++this.services.known.lastId
-    const meta = metaOf(this.services, this.server, job.wantsProgress ? id : undefined)
-    let encoded: { readonly text: string; readonly headers: Readonly<Record<string, string>> }
-    try {
-      encoded = encodeCall(id, job.method, job.params, meta, versionHeader(this.server))
-    } catch (error) {
-      this.calls.give(call, 'invalid', `its params cannot be JSON: ${text(error)}.`, error)
-      return undefined
-    }
-    this.calls.sent(call, id, this.epoch)
-    return { ...encoded, headers: { ...encoded.headers, ...job.headers }, kind: 'request', ids: [id] }
-  }
-
-  private put(message: Outgoing): boolean {
-    return this.link?.send(message) ?? false
-  }
-
-  /** Its answer will not come over this link, but the link may be well. */
-  private missed(call: Call, failure: LinkFailure): void {
-    this.calls.land(call)
-    if (!mayRepeat(call, failure, this.services.settings.reconnect)) return this.calls.fail(call, lossOf(call, failure))
-    if (!this.isOperating) return this.calls.wait(call)
-    const delayMs = failure.retryAfterMs ?? this.retries.backoffMs(call.refusals + call.losses)
-    this.self.sendAfter(delayMs, { type: 'resend', call } satisfies CallTimer)
-  }
-
-  callTimer({ type, call }: CallTimer): void {
-    if (!this.calls.has(call)) return
-    if (type === 'expire') {
-      this.withdraw(call, 'timed out')
-      const { timeoutMs, timeoutMaxMs } = call.job
-      const ms =
-        call.progress > Number.NEGATIVE_INFINITY ? `${timeoutMs} ms without progress, or ${timeoutMaxMs}` : timeoutMs
-      return this.calls.give(call, 'timeout', `no answer within ${ms} ms.`)
-    }
-    if (call.id !== undefined) return
-    if (this.isOperating) this.send(call)
-    else this.calls.wait(call)
-  }
-
-  /** Tells the server that an answer is not wanted any more. */
-  private withdraw(call: Call, reason: string): void {
-    if (call.id === undefined || call.epoch !== this.epoch) return
-    // A task is cancelled as a task; its creation is only not waited for.
-    if (call.job.params?.['task'] !== undefined) this.link?.abandon(call.id)
-    else this.tellCancelled(call.id, reason)
-  }
-
-  private tellCancelled(id: RequestId, reason: string): void {
-    const isByStream = this.server?.era === 'modern' && this.isHttp
-    if (!isByStream) this.notify('notifications/cancelled', { requestId: id, reason })
-    this.link?.abandon(id)
+    this.sender.missed(call, { ...failure, kind: 'session_lost' })
   }
 
   // ---- losing and trying again -----------------------------------------------------------------------------------------
@@ -369,7 +291,9 @@ export class Wire {
   private lost(epoch: number, failure: LinkFailure): void {
     if (epoch !== this.epoch || this.link === undefined) return this.landAll(epoch, failure)
     this.link = undefined
-    if (this.opening.id !== undefined) return this.answered({ failure })
+    // A server that lets nobody in may say why before it hangs up.
+    if (this.opening.id !== undefined)
+      return this.answered(this.complaint === undefined ? { failure } : { error: this.complaint })
     this.questions.end()
     this.go('lost')
     this.landAll(epoch, failure)
@@ -378,7 +302,7 @@ export class Wire {
 
   /** Everything in flight on that link has no answer. */
   private landAll(epoch: number, failure: LinkFailure): void {
-    for (const call of this.calls.ofEpoch(epoch)) this.missed(call, { ...failure, mayHaveRun: true })
+    for (const call of this.calls.ofEpoch(epoch)) this.sender.missed(call, { ...failure, mayHaveRun: true })
     this.listens.endAll(epoch, failureOf(failure))
   }
 
@@ -423,6 +347,10 @@ export class Wire {
     for (const from of this.waiters.splice(0)) from.reply({ failure } satisfies Ready)
   }
 
+  callTimer(timer: CallTimer): void {
+    this.sender.timer(timer)
+  }
+
   timer({ type, epoch }: ConnectionTimer): void {
     if (type === 'retry') {
       if (this.retries.fired(epoch)) this.open()
@@ -454,15 +382,11 @@ export class Wire {
 
   // ---- small things ----------------------------------------------------------------------------------------------------
 
-  private get isOperating(): boolean {
+  get isOperating(): boolean {
     return this.services.known.phase === 'operating' && this.link !== undefined
   }
 
-  private get allowsBatches(): boolean {
-    return this.server !== undefined && revisionOf(this.server.protocolVersion)?.allowsBatches === true
-  }
-
-  private get isHttp(): boolean {
+  get isHttp(): boolean {
     const { transports, known } = this.services
     const name = transports[known.transport]?.name
     return name === 'http' || name === 'sse'

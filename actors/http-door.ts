@@ -5,7 +5,7 @@
  *
  * Spec: MCP 2025-11-25, basic/transports, Streamable HTTP, session management; MCP 2026-07-28, basic/transports/streamable-http.
  */
-import type { AuthOutcome, AuthRequest } from '#auth/authenticator'
+import type { AuthOutcome } from '#auth/authenticator'
 import type { Principal } from '#features/context'
 import {
   decode,
@@ -14,51 +14,49 @@ import {
   isModern,
   type Message,
   methodRow,
+  type RequestId,
   type RequestMessage,
   revisionOf,
 } from '#protocol'
 import { type Ref, type System, via } from '#runtime'
 import type { Exchange } from '#transports/port'
+import { callerOf, findCaller, lackingScopes, RETRY_AFTER_S } from './caller.ts'
+import { farOwner } from './members.ts'
 import type { Outlet } from './modern-call.ts'
 import { receiveModern, servesSessions } from './modern-door.ts'
+import { isWatchful, type Refusal, refusedText, retryAfterOf, turnedAway } from './overload.ts'
 import type { Services } from './services.ts'
 import { attach, receive, type Session } from './session.ts'
 import { endSession, isBoundTo, openSession, wakeSession } from './session-manager.ts'
 
-/** Seconds after which a client that met a full or stopping server may try again. */
-const RETRY_AFTER_S = '5'
-
 /** Routes one exchange. Whatever goes wrong is answered. */
 export function routeExchange(services: Services, system: System, exchange: Exchange): void {
-  const { auth } = services
-  if (auth === undefined) return route(services, system, exchange, undefined)
-  const outcome = auth.authenticate(credentialsOf(exchange))
-  const proceed = (found: AuthOutcome): void => {
-    if (found.ok) {
-      for (const [name, value] of Object.entries(found.headers ?? {})) exchange.setHeader(name, value)
-      return route(services, system, exchange, found.principal)
-    }
-    services.counters.add('requests_unauthorized', 1, String(found.status))
-    refuseAuth(exchange, found)
+  const owner = farOwner(services.members, exchange.sessionId)
+  // It is for the owner of a session to find out who calls.
+  if (owner !== undefined) {
+    services.counters.add('requests_forwarded')
+    return services.members?.forward(exchange, owner)
   }
-  if (!(outcome instanceof Promise)) return proceed(outcome)
-  outcome.then(proceed).catch((error: unknown) => {
-    services.report({ type: 'stray_fault', how: 'unhandled_rejection', error })
-    exchange.setHeader('Retry-After', RETRY_AFTER_S)
-    refuse(exchange, 503, 'It cannot be found out now who calls. Try again later.')
-  })
+  if (services.auth === undefined) return route(services, system, exchange, undefined)
+  const door = {
+    setHeader: (name: string, value: string) => exchange.setHeader(name, value),
+    refuse: (status: number, json: string) => exchange.reply(status, json),
+  }
+  findCaller(services, callerOf(exchange), door, (auth) => route(services, system, exchange, auth))
 }
 
 function route(services: Services, system: System, exchange: Exchange, auth: Principal | undefined): void {
   const message = exchange.method === 'POST' ? decode(exchange.body) : undefined
   if (message !== undefined) {
+    if (services.telemetry.isTracing) services.telemetry.tracing.arrived(message, exchange.headers)
     if (!Array.isArray(message) && message.kind === 'invalid')
       return exchange.reply(400, encodeError(message.id, message.error))
     const lacking = auth === undefined ? undefined : lackingScopes(services, message, auth)
     if (lacking !== undefined && auth !== undefined) {
-      const needed = { scopes: lacking, granted: auth.scopes, request: credentialsOf(exchange) }
+      const needed = { scopes: lacking, granted: auth.scopes, request: callerOf(exchange) }
       return refuseAuth(exchange, services.auth?.challenge(needed))
     }
+    if (isWatchful(services.overload) && isTurnedAway(services, system, exchange, message, auth)) return
     if (!Array.isArray(message) && (isModern(message, exchange.headers) || !servesSessions(services))) {
       if (message.kind !== 'request') return exchange.reply(202)
       const outlet = new HttpOutlet(exchange)
@@ -97,7 +95,12 @@ function routeToSession(
   if (services.records.get(sessionId) === undefined || !isBoundTo(services, sessionId, auth?.id))
     return refuseUnknown(exchange)
   const process = services.sessions.whereis(sessionId)
-  if (exchange.method === 'DELETE') return endSession(services, sessionId, () => exchange.reply(200))
+  if (exchange.method === 'DELETE')
+    return endSession(services, sessionId, (isCertain) => {
+      if (isCertain) return exchange.reply(200)
+      exchange.setHeader('Retry-After', RETRY_AFTER_S)
+      refuse(exchange, 503, 'The session has ended, but the disk is too far behind to be certain of it. Send it again.')
+    })
   if (process === undefined) return void wakeFor(services, exchange, message, auth)
   // The table holds sessions alone.
   const session = process.ref as unknown as Ref<typeof Session>
@@ -117,6 +120,32 @@ function routeToSession(
     return refuse(exchange, 404, 'The session has just ended. Initialize again, without a session id.')
   }
   if (!awaitsAnswer(message)) exchange.reply(202)
+}
+
+/** Looks at the limits, and answers what is over them. False when the message is let in. */
+function isTurnedAway(
+  services: Services,
+  system: System,
+  exchange: Exchange,
+  message: Message | Message[],
+  auth: Principal | undefined,
+): boolean {
+  const { overload, counters, records, sessions } = services
+  const { sessionId } = exchange
+  // What nobody has opened gets no bucket.
+  const isKnown = sessionId !== undefined && records.get(sessionId) !== undefined
+  const session = isKnown && isBoundTo(services, sessionId, auth?.id) ? sessionId : undefined
+  const sender = { address: exchange.peer.remoteAddress, principal: auth?.id, session }
+  const refusal = turnedAway(overload, system.random, sender, message)
+  if (refusal === undefined) return false
+  counters.add('requests_refused', 1, refusal.reason)
+  const { text, rest } = refusedText(message, refusal)
+  refuseLater(exchange, text, refusal)
+  const process = session === undefined ? undefined : sessions.whereis(session)
+  // The table holds sessions alone.
+  if (rest.length > 0 && process !== undefined)
+    receive(process.ref as unknown as Ref<typeof Session>, rest, exchange.sink, auth)
+  return true
 }
 
 /** Goes on with a session that has a record and no process: an earlier run of the server left it, or it is between two. */
@@ -153,7 +182,7 @@ async function openFor(
         : opened.refused === 'max_sessions'
           ? 'has as many sessions as it may'
           : 'cannot open a session now'
-    return refuse(exchange, 503, `The server ${why}. Try again later.`)
+    return refuse(exchange, 503, `The server ${why}. Try again later.`, message.id)
   }
   const session = via<typeof Session>(services.sessions, opened.id)
   // The client left before it could learn the id: nobody will ever use it.
@@ -162,24 +191,6 @@ async function openFor(
   if (!receive(session, message, exchange.sink, auth)) {
     refuse(exchange, 503, 'The session ended before it began. Try again.')
   }
-}
-
-function credentialsOf({ method, url, credentials, clientCertificate }: Exchange): AuthRequest {
-  return { method, url, headers: credentials, ...(clientCertificate && { clientCertificate }) }
-}
-
-/** The scopes that a call's tools ask for, when the caller lacks any of them. */
-function lackingScopes(
-  { catalog }: Services,
-  message: Message | Message[],
-  auth: Principal,
-): readonly string[] | undefined {
-  for (const one of Array.isArray(message) ? message : [message]) {
-    if (one.kind !== 'request' || one.method !== 'tools/call') continue
-    const scopes = catalog.tools.get(String(one.params?.['name']))?.scopes ?? []
-    if (scopes.some((scope) => !auth.scopes.includes(scope))) return scopes
-  }
-  return undefined
 }
 
 /** One HTTP answer: JSON if nothing came before it, a stream of events otherwise. */
@@ -206,6 +217,11 @@ class HttpOutlet implements Outlet {
       if (status === 503) this.exchange.setHeader('Retry-After', RETRY_AFTER_S)
       this.exchange.reply(status, text)
     }
+  }
+
+  turnAway(text: string, refusal: Refusal): void {
+    if (this.isStream) return void this.exchange.sink.end(text)
+    refuseLater(this.exchange, text, refusal)
   }
 
   onGone(listener: () => void): void {
@@ -248,8 +264,14 @@ function refuseForNow(exchange: Exchange): void {
   refuse(exchange, 503, 'The session is being restarted. Try again.')
 }
 
-function refuse(exchange: Exchange, status: number, message: string): void {
-  exchange.reply(status, encodeError(null, { code: ErrorCode.InvalidRequest, message }))
+function refuse(exchange: Exchange, status: number, message: string, id: RequestId | null = null): void {
+  exchange.reply(status, encodeError(id, { code: ErrorCode.InvalidRequest, message }))
+}
+
+/** Answers with a status and when to come back. */
+function refuseLater({ sink }: Exchange, text: string, refusal: Refusal): void {
+  if (sink.refuse === undefined) sink.end(text)
+  else sink.refuse(refusal.status, text, retryAfterOf(refusal))
 }
 
 function refuseAuth(exchange: Exchange, outcome: AuthOutcome | undefined): void {

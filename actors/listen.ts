@@ -5,6 +5,7 @@
  *
  * Spec: MCP 2026-07-28, basic/patterns/subscriptions.
  */
+import { isTerminal } from '#lifecycles'
 import { ErrorCode, encodeNotification, has, isObject, type JsonObject } from '#protocol'
 import { modernTaskDetails, type TaskView } from '#protocol/tasks'
 import {
@@ -17,6 +18,8 @@ import {
   type Ref,
   type Self,
 } from '#runtime'
+import { viewFarTasks } from './far-tasks.ts'
+import { farOwner } from './members.ts'
 import { encodeAnswer, errorText, type ModernRequest, type Outlet } from './modern-call.ts'
 import type { Services } from './services.ts'
 import { listen, subscribe } from './subscriptions.ts'
@@ -28,6 +31,9 @@ import type { TaskNews } from './task-state.ts'
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId'
 /** Resources that one request may subscribe to. */
 export const LISTEN_URIS_MAX = 10_000
+
+/** Milliseconds between two looks at the tasks of other processes. */
+const FAR_LOOK_MS = 500
 
 /** Tasks that one request may subscribe to. */
 const LISTEN_TASKS_MAX = 1_000
@@ -49,9 +55,11 @@ interface Filter {
 
 interface State extends ListenArg {
   readonly filter: Filter
+  /** Tasks of other processes of this server, and when each had changed last. */
+  readonly farTasks: Map<string, number>
 }
 
-const lists = { toolsListChanged: 'tools', promptsListChanged: 'prompts', resourcesListChanged: 'resources' } as const
+const lists = ['toolsListChanged', 'promptsListChanged', 'resourcesListChanged'] as const
 
 export const Listen = defineActor({
   name: 'listen',
@@ -64,7 +72,7 @@ export const Listen = defineActor({
     // Killed, it has no last words; its stream must not stay open for it.
     void self.ref.down.then(() => outlet.giveUp())
     self.continueWith('open')
-    return { ...arg, filter }
+    return { ...arg, filter, farTasks: new Map() }
   },
   continue: {
     open: async (state: State, _none: undefined, self: Self<State>) => {
@@ -90,8 +98,12 @@ export const Listen = defineActor({
     end: (_state, _none: undefined, self: Self<State>) => self.stop(),
   },
   info: (state, message, self) => {
-    const news = message as TaskNews | { readonly type: 'EXIT'; readonly reason: ExitReason }
+    const news = message as
+      | TaskNews
+      | { readonly type: 'look' }
+      | { readonly type: 'EXIT'; readonly reason: ExitReason }
     if (news.type === 'task') tell(state, 'notifications/tasks', modernTaskDetails(news.view))
+    else if (news.type === 'look') void lookFar(state, self)
     else if (news.type === 'EXIT') self.stop(news.reason)
   },
   terminate: (arg, reason, self) => {
@@ -112,9 +124,31 @@ export const Listen = defineActor({
 })
 
 /** Asks to be sent the changes of the client's tasks, and resolves to these as they stand. */
-async function watch({ services, request, filter }: State, { ref }: Self<State>): Promise<readonly TaskView[]> {
+async function watch(state: State, self: Self<State>): Promise<readonly TaskView[]> {
+  const { services, request, filter } = state
   const { taskIds } = filter
-  return taskIds === undefined ? [] : watchTasks(services, taskIds, ownerOf(request.auth, undefined), ref)
+  if (taskIds === undefined) return []
+  const isFar = (id: string): boolean => farOwner(services.members, id) !== undefined
+  const near = taskIds.filter((id) => !isFar(id))
+  const [here, there] = await Promise.all([
+    watchTasks(services, near, ownerOf(request.auth, undefined), self.ref),
+    viewFarTasks(services, taskIds.filter(isFar), ownerOf(request.auth, undefined)),
+  ])
+  if (state.farTasks.size === 0 && there.length > 0) self.sendAfter(FAR_LOOK_MS, { type: 'look' })
+  for (const { id, updatedAtMs } of there) state.farTasks.set(id, updatedAtMs)
+  return [...here, ...there]
+}
+
+/** Looks after the tasks that other processes of the server have, and tells what changed. */
+async function lookFar(state: State, self: Self<State>): Promise<void> {
+  const { services, request, farTasks } = state
+  for (const view of await viewFarTasks(services, [...farTasks.keys()], ownerOf(request.auth, undefined))) {
+    if (farTasks.get(view.id) === view.updatedAtMs) continue
+    farTasks.set(view.id, view.updatedAtMs)
+    tell(state, 'notifications/tasks', modernTaskDetails(view))
+    if (isTerminal(view.status)) farTasks.delete(view.id)
+  }
+  if (self.ref.alive && farTasks.size > 0) self.sendAfter(FAR_LOOK_MS, { type: 'look' })
 }
 
 function register(services: Services, ref: Ref, filter: Filter): void {
@@ -138,8 +172,8 @@ function agreed(services: Services, wanted: unknown): Filter {
   if (!isObject(wanted)) return {}
   const offered = services.capabilities()
   const kept: Record<string, true | readonly string[]> = {}
-  for (const [name, list] of Object.entries(lists))
-    if (wanted[name] === true && has(offered, `${list}.listChanged`)) kept[name] = true
+  // Also of lists that are empty, and so not announced: they may fill.
+  for (const name of lists) if (wanted[name] === true) kept[name] = true
   const uris = wanted['resourceSubscriptions']
   if (Array.isArray(uris) && has(offered, 'resources.subscribe')) {
     const known = new Set((uris as string[]).filter((uri) => services.catalog.resolve(uri) !== undefined))

@@ -2,9 +2,22 @@
  * A listener owns one transport: it opens it when it starts, hands what arrives to the doors, and closes it when it ends. On a
  * shutdown it drains first: no new sessions, and what is in flight is finished or answered with an error in time.
  */
+import type { Principal } from '#features/context'
 import { ErrorCode, encodeError } from '#protocol'
-import { type ChildSpec, type Clock, child, defineActor, isShutdown, type Self, via } from '#runtime'
-import type { Listening, Transport } from '#transports/port'
+import {
+  type ChildSpec,
+  type Clock,
+  child,
+  defineActor,
+  isOrderly,
+  isShutdown,
+  type Self,
+  type System,
+  type Timer,
+  via,
+} from '#runtime'
+import type { Listening, Peer, Receiver, Sink, Transport } from '#transports/port'
+import { callerOf, findCaller } from './caller.ts'
 import { openConnection } from './connection-door.ts'
 import { routeExchange } from './http-door.ts'
 import type { Services } from './services.ts'
@@ -31,10 +44,31 @@ export const Listener = defineActor({
   trapExits: true,
   init: async ({ services, transport }: ListenerArg, self: Self<never>): Promise<State> => {
     services.status.isDraining = false
+    services.listening.set(transport.name, undefined)
+    const open = (sink: Sink, peer: Peer, auth?: Principal, expiry?: Timer): Receiver => {
+      services.counters.add('connections', 1, peer.transport)
+      const ended = (): void => {
+        if (expiry !== undefined) self.system.timers.cancel(expiry)
+        self.ref.cast('connectionEnded')
+      }
+      return openConnection(services, self.system, sink, peer, ended, auth)
+    }
     const listening = await transport.listen({
-      connection: (sink, peer) => {
-        services.counters.add('connections', 1, peer.transport)
-        return openConnection(services, self.system, sink, peer, () => self.ref.cast('connectionEnded'))
+      // Of several processes one listens for all; see src/transports/doorway.ts.
+      doorway: services.members?.doorway,
+      connection: (sink, peer) => open(sink, peer),
+      applicant: (applicant) => {
+        try {
+          findCaller(services, callerOf(applicant), applicant, (auth) =>
+            applicant.admit(auth?.id, (sink) => {
+              const expiry = applicant.isLasting ? endWithToken(self.system, sink, auth) : undefined
+              return open(sink, applicant.peer, auth, expiry)
+            }),
+          )
+        } catch (error) {
+          services.report({ type: 'stray_fault', how: 'uncaught_exception', error })
+          applicant.refuse(500, encodeError(null, { code: ErrorCode.InternalError, message: 'Internal error.' }))
+        }
       },
       exchange: (exchange) => {
         try {
@@ -47,11 +81,13 @@ export const Listener = defineActor({
     })
     // Killed, it has no last words, but its port must be free for the next incarnation.
     self.signal.addEventListener('abort', () => void listening.close(), { once: true })
+    services.listening.set(transport.name, listening)
     services.report({ type: 'listening', transport: transport.name, url: listening.url })
     return { services, transport, listening }
   },
   call: {
-    url: (state) => state.listening.url,
+    /** Where it listens: the transport's own URL first. */
+    urls: (state): readonly string[] => [state.listening.url, ...(state.listening.otherUrls ?? [])],
   },
   cast: {
     /** Standard input has ended, and with it the one connection that this transport will ever have. */
@@ -63,8 +99,21 @@ export const Listener = defineActor({
     state.listening.stopAccepting()
     if (isShutdown(reason)) await drain(state, self.system.clock)
     await state.listening.close()
+    // An end in order is no failure: nobody expects it to listen any more.
+    if (isOrderly(reason)) state.services.listening.delete(state.transport.name)
   },
 })
+
+/**
+ * Ends a connection when the token that opened it expires: nobody would ask for another. What it has in flight ends with it.
+ * Spec: RFC 7519, 4.1.4.
+ */
+function endWithToken({ clock, timers }: System, sink: Sink, auth: Principal | undefined): Timer | undefined {
+  const expiresAt = auth?.claims['exp']
+  return typeof expiresAt === 'number'
+    ? timers.start(expiresAt * 1_000 - clock.wallNow(), () => void sink.end())
+    : undefined
+}
 
 /** Lets every session, and every request outside one, finish what it has in flight, within the drain time. */
 async function drain({ services, transport }: State, clock: Clock): Promise<void> {
@@ -78,6 +127,7 @@ async function drain({ services, transport }: State, clock: Clock): Promise<void
     sessions: ids.length,
   })
   await Promise.all([
+    services.members?.drained(drainMs),
     drainCalls(services, clock),
     ...ids.map(async (id) => {
       const session = via<typeof Session>(services.sessions, id)

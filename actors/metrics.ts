@@ -1,17 +1,26 @@
 /**
  * The metrics process owns the counters of an application: others add to them without a message, this one reads them out.
- * Being a process it stands in the tree, and what it counted outlives a restart, since the table is the application's.
+ * Being a process it stands in the tree, and what it counted outlives a restart, since the table is the application's. While it
+ * lives the program is watched for whoever reads.
  */
-import { type ChildSpec, child, defineActor, via } from '#runtime'
-import type { Counters } from '#structures/counters'
+import type { Telemetry } from '#observability/telemetry'
+import { type ChildSpec, child, defineActor, type Self, via } from '#runtime'
 import type { Services } from './services.ts'
 
 export const Metrics = defineActor({
   name: 'metrics',
-  init: (services: Services) => services.counters,
-  call: {
-    snapshot: (counters: Counters) => counters.snapshot(),
+  trapExits: true,
+  init: ({ telemetry }: Services, self: Self<never>): Telemetry => {
+    telemetry.start(self.system)
+    // Killed, it has no last words, but nothing may be watched for nobody.
+    self.signal.addEventListener('abort', () => telemetry.stop(), { once: true })
+    return telemetry
   },
+  call: {
+    snapshot: ({ metrics }: Telemetry) => metrics.counters.snapshot(),
+    text: (telemetry: Telemetry) => telemetry.text(),
+  },
+  terminate: (telemetry) => telemetry.stop(),
 })
 
 export function metricsChild(services: Services): ChildSpec {

@@ -38,6 +38,8 @@ interface Memory {
   /** The questions that the client was sent with this state, by key. */
   readonly asked: { readonly [key: string]: string }
   readonly round: number
+  /** The member that asked, where there are several: it remembers which answers were used. */
+  readonly member?: number
 }
 
 /** The state that a request brought back, opened. */
@@ -146,7 +148,8 @@ export class ModernAsks {
       asked[key] = digest
       ttlMs = Math.min(ttlMs, options.expiresInMs ?? ttlMs)
     }
-    const memory: Memory = { answers: this.given, asked, round }
+    const { members } = this.services
+    const memory: Memory = { answers: this.given, asked, round, ...(members && { member: members.index }) }
     try {
       const payload = memory as unknown as JsonObject
       const requestState = sealerOf(this.services, this.system).seal(payload, bindingOf(this.request), ttlMs)
@@ -197,23 +200,38 @@ export class ModernAsks {
   }
 
   /** Marks an answer as used, durably; throws when it was used before. */
-  private spend(key: string): Promise<void> {
-    const { spent } = this.services
-    const id = `${this.state?.nonce ?? ''}/${key}`
-    if (this.state === undefined || spent.get(id) !== undefined)
-      throw invalidParams(
-        `The answer ${JSON.stringify(key)} was used before. Send the request again without requestState.`,
-      )
-    const record = { id, expiresAt: this.state.expiresAt }
-    if (!spent.put(record)) {
-      forgetExpired(this.services, this.system.clock.wallNow())
-      if (!spent.put(record)) throw new Error('Too many answers that may be used once are remembered. Try again later.')
+  private async spend(key: string): Promise<void> {
+    const { services, state, system } = this
+    const { members } = services
+    if (state !== undefined) {
+      const { nonce, expiresAt, memory } = state
+      const answer = { id: `${nonce}/${key}`, expiresAt }
+      const isFar = members !== undefined && memory.member !== undefined && memory.member !== members.index
+      // Only one of them remembers, or the answer could be used at each.
+      const isUnused = isFar
+        ? await members.ask(memory.member ?? 0, 'spend', answer, true)
+        : await spendOnce(services, system.clock.wallNow(), answer)
+      if (isUnused === true) return
     }
-    return new Promise((resolve) => {
-      if (spent.whenDurable === undefined) resolve()
-      else spent.whenDurable(resolve)
-    })
+    throw invalidParams(
+      `The answer ${JSON.stringify(key)} was used before. Send the request again without requestState.`,
+    )
   }
+}
+
+/** Marks an answer as used; resolves, when that is durable, to whether it was not before. */
+export async function spendOnce(
+  services: Services,
+  now: number,
+  record: { readonly id: string; readonly expiresAt: number },
+): Promise<boolean> {
+  const { spent } = services
+  if (spent.get(record.id) !== undefined) return false
+  if (!spent.put(record)) {
+    forgetExpired(services, now)
+    if (!spent.put(record)) throw new Error('Too many answers that may be used once are remembered. Try again later.')
+  }
+  return new Promise((resolve) => onceDurable(spent, () => resolve(true)))
 }
 
 function forgetExpired({ spent }: Services, now: number): void {

@@ -8,6 +8,7 @@
 import type { ClientInfo, Principal } from '#features/context'
 import { subjectOf } from '#features/dispatch'
 import { errorResult } from '#features/tool-result'
+import type { Watch } from '#observability/telemetry'
 import {
   type CacheHints,
   ErrorCode,
@@ -15,6 +16,7 @@ import {
   encodeError,
   encodeNotification,
   encodeResult,
+  encodeResultText,
   httpStatusOf,
   isAtLeast,
   type JsonObject,
@@ -22,11 +24,14 @@ import {
   type RequestId,
   type RequestMessage,
   type Revision,
+  textOfResult,
   toErrorObject,
 } from '#protocol'
 import { describeReason, isOrderly, type Ref, type System, type Timer, via } from '#runtime'
+import type { Waiting } from '#structures/admission-gate'
 import { ModernAsks, type OpenedState, openState } from './modern-asks.ts'
 import { taskOf } from './modern-tasks.ts'
+import { errorOf, type Refusal, refusalOf } from './overload.ts'
 import type { RequestJob } from './request.ts'
 import type { Asked, Question, Requester } from './requester.ts'
 import type { Services } from './services.ts'
@@ -45,6 +50,8 @@ export interface Outlet {
    * does not end the channel.
    */
   finish(text: string, status: number, farewell?: string): void
+  /** Sends an error that says when to come back. */
+  turnAway(text: string, refusal: Refusal): void
   /** Calls `listener` once if the client goes away before the answer. */
   onGone(listener: () => void): void
   /** Tells that the request is over without an answer. */
@@ -60,9 +67,11 @@ export interface ModernRequest {
   /** The level from which the client wants log messages; none without it. */
   readonly logLevel: LogLevel | undefined
   readonly auth: Principal | undefined
+  /** From when it was let in. */
+  watch: Watch
 }
 
-export class ModernCall implements Requester {
+export class ModernCall implements Requester, Waiting {
   readonly id: RequestId
   readonly request: ModernRequest
   private readonly services: Services
@@ -77,6 +86,8 @@ export class ModernCall implements Requester {
   private waiting: Timer | undefined
   private ref: Ref | undefined
   private isOver = false
+  /** How it stands with the gate: it waits there, begins, waits for something else, or is over. */
+  private gate: 'waiting' | 'starting' | 'running' | 'left' = 'waiting'
 
   /** With `isPrelude` the tool only prepares a task, which is then the answer. */
   constructor(services: Services, system: System, request: ModernRequest, outlet: Outlet, isPrelude = false) {
@@ -92,7 +103,7 @@ export class ModernCall implements Requester {
     this.timeoutMs = tool?.timeoutMs ?? services.limits.requestTimeoutMs
   }
 
-  /** Starts the request's process under the shared `requests` supervisor. */
+  /** Starts the request's process under the shared `requests` supervisor, now or when the gate lets it. */
   start(): void {
     const { services, request } = this
     try {
@@ -102,6 +113,41 @@ export class ModernCall implements Requester {
     }
     services.calls.add(this)
     this.timer = this.system.timers.start(this.timeoutMs, timeOut, this as ModernCall)
+    const { overload } = services
+    if (overload.gate.tryEnter()) {
+      this.gate = 'starting'
+      return this.launch()
+    }
+    const excess = overload.gate.wait(this)
+    if (excess !== undefined) return this.turnAway(refusalOf(overload, excess, this.system.random))
+    this.outlet.onGone(() => this.cancel())
+  }
+
+  /** The gate lets it begin. */
+  begin(): boolean {
+    this.gate = 'starting'
+    this.launch()
+    return true
+  }
+
+  /** The gate has let it wait for too long. */
+  shed(): void {
+    this.turnAway(refusalOf(this.services.overload, 'queue_slow', this.system.random))
+  }
+
+  get isWanted(): boolean {
+    return !this.isOver
+  }
+
+  private turnAway(refusal: Refusal): void {
+    if (!this.end()) return
+    this.services.counters.add('requests_refused', 1, refusal.reason)
+    this.request.watch.refused({ code: ErrorCode.InternalError })
+    this.outlet.turnAway(encodeError(this.id, this.request.revision.encodeError(errorOf(refusal))), refusal)
+  }
+
+  private launch(): void {
+    const { services, request } = this
     const job: RequestJob = {
       services,
       requester: this,
@@ -112,6 +158,7 @@ export class ModernCall implements Requester {
       method: request.message.method,
       params: request.params,
       isPrelude: this.isPrelude,
+      watch: request.watch,
     }
     if (via(services.names, 'requests').cast('startChild', job) === false)
       this.refuse({ code: ErrorCode.InternalError, message: 'The server cannot start a request now. Try again.' })
@@ -121,6 +168,7 @@ export class ModernCall implements Requester {
     // Over before it could say its name.
     if (this.isOver) return ref.exit({ shutdown: 'cancelled' })
     this.ref = ref
+    this.settleGate()
     this.outlet.onGone(() => this.cancel())
     this.waiting = this.system.timers.start(STREAM_AFTER_MS, wait, this as ModernCall)
     void ref.down.then((reason) => {
@@ -134,11 +182,13 @@ export class ModernCall implements Requester {
   answer(result: JsonObject): void {
     if (this.isPrelude && result['resultType'] === undefined) return this.becomeTask()
     if (!this.end()) return
+    this.request.watch.answered(result)
     this.outlet.finish(encodeAnswer(this.services, this.request, result), 200)
   }
 
   refuse(error: ErrorObject): void {
     if (!this.end()) return
+    this.request.watch.refused(error)
     const own = this.request.revision.encodeError(error)
     this.outlet.finish(errorText(this.id, own), httpStatusOf(own))
   }
@@ -177,6 +227,7 @@ export class ModernCall implements Requester {
   cancel(): void {
     if (!this.end()) return
     this.services.counters.add('requests_cancelled')
+    this.request.watch.cancelled()
     this.ref?.exit({ shutdown: 'cancelled' })
     this.outlet.giveUp()
   }
@@ -198,6 +249,7 @@ export class ModernCall implements Requester {
     const { method } = request.message
     const message = `${method} "${subject}" took longer than ${this.timeoutMs} ms and was ended.`
     services.counters.add('requests_timed_out', 1, subject)
+    request.watch.timedOut()
     services.report({
       type: 'feature_failed',
       kind: subjectOf(method, request.params).kind,
@@ -219,7 +271,17 @@ export class ModernCall implements Requester {
     for (const timer of [this.timer, this.waiting]) if (timer !== undefined) this.system.timers.cancel(timer)
     this.asks?.end()
     this.services.calls.delete(this)
+    this.settleGate()
+    if (this.gate === 'running') this.services.overload.gate.leave()
+    this.gate = 'left'
     return true
+  }
+
+  /** Its function has answered, or waits for something else: the next may begin. */
+  private settleGate(): void {
+    if (this.gate !== 'starting') return
+    this.gate = 'running'
+    this.services.overload.gate.settle()
   }
 }
 
@@ -239,7 +301,10 @@ export function encodeAnswer(services: Services, request: ModernRequest, result:
   const isList = message.method.endsWith('/list') || message.method === 'server/discover'
   const context = { serverInfo: services.info, cache: isList ? services.cache : notKept }
   try {
-    return encodeResult(message.id, revision.encodeResult(message.method, result, context))
+    const ready = textOfResult(result)
+    return ready === undefined
+      ? encodeResult(message.id, revision.encodeResult(message.method, result, context))
+      : encodeResultText(message.id, ready)
   } catch (error) {
     return errorText(message.id, revision.encodeError(toErrorObject(error)))
   }

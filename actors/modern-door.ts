@@ -6,6 +6,7 @@
  * Spec: MCP 2026-07-28, basic (request metadata), basic/versioning, server/discover.
  */
 import type { Principal } from '#features/context'
+import { unwatched } from '#observability/telemetry'
 import {
   ErrorCode,
   type ErrorObject,
@@ -29,7 +30,8 @@ import {
   unsupportedProtocolVersion,
 } from '#protocol'
 import { type System, via } from '#runtime'
-import { answerFromTables, needsProcess } from './list-answers.ts'
+import { keptAnswer } from './cached-answers.ts'
+import { needsProcess, preparedAnswer } from './list-answers.ts'
 import type { ListenArg } from './listen.ts'
 import { encodeAnswer, errorText, ModernCall, type ModernRequest, type Outlet } from './modern-call.ts'
 import { answerTaskRequest, isTask, taskOf } from './modern-tasks.ts'
@@ -62,7 +64,7 @@ export function receiveModern(arrival: Arrival, message: RequestMessage): Modern
     outlet.finish(errorText(message.id, error), 503)
     return undefined
   }
-  services.counters.add('requests', 1, message.method)
+  watch(arrival, request)
   try {
     return serve(arrival, request)
   } catch (error) {
@@ -115,7 +117,16 @@ function admit({ services, headers, auth }: Arrival, message: RequestMessage): M
     clientInfo: meta.clientInfo ?? unknownClient,
     clientCapabilities: meta.clientCapabilities,
   }
-  return { message, params, revision, client, logLevel: meta.logLevel, auth }
+  return { message, params, revision, client, logLevel: meta.logLevel, auth, watch: unwatched }
+}
+
+/** Watches a request that is let in. */
+function watch({ services, system }: Arrival, request: ModernRequest): void {
+  const { telemetry } = services
+  const { message, params, revision } = request
+  request.watch = telemetry.begin(message.method, params, 'modern', system.clock.now())
+  if (telemetry.isTracing)
+    request.watch.trace({ method: message.method, params, id: message.id, protocolVersion: revision.version }, message)
 }
 
 /** Why the server takes no such request now, or undefined. What is answered from tables never waits, so it has no limit. */
@@ -153,6 +164,7 @@ function serve(arrival: Arrival, request: ModernRequest): ModernCall | undefined
     const { notifications } = request.params
     if (isObject(notifications) && 'taskIds' in notifications && !hasTasks(request))
       return void refuse(outlet, request, missingTasksExtension())
+    request.watch.answered({})
     const arg: ListenArg = { services, request, outlet }
     // A call: beyond its limit the supervisor refuses, and who waits must hear of it.
     via(services.names, 'listens')
@@ -167,14 +179,20 @@ function serve(arrival: Arrival, request: ModernRequest): ModernCall | undefined
   } else if (needsProcess(services.catalog, method)) {
     const becomesTask = isTask(services, request)
     const tool = services.catalog.tools.get(String(request.params['name']))
+    if (becomesTask) request.watch.becomesTask()
     if (becomesTask && tool?.prepare === undefined) settle(arrival, request, taskOf(services, request, undefined))
     else {
+      const { revision, params, auth } = request
+      const kept = becomesTask
+        ? undefined
+        : keptAnswer(services, { method, params, revision, session: undefined, auth })
+      if (kept !== undefined) return void finish(services, outlet, request, kept)
       const call = new ModernCall(services, system, request, outlet, becomesTask)
       call.start()
       return call
     }
   } else {
-    finish(services, outlet, request, answerFromTables(services, method, request.params))
+    finish(services, outlet, request, preparedAnswer(services, method, request.params, request.revision))
   }
   return undefined
 }
@@ -200,10 +218,12 @@ function discover(services: Services): JsonObject {
 }
 
 function finish(services: Services, outlet: Outlet, request: ModernRequest, result: JsonObject): void {
+  request.watch.answered(result)
   outlet.finish(encodeAnswer(services, request, result), 200)
 }
 
-function refuse(outlet: Outlet, { message, revision }: ModernRequest, error: ErrorObject): void {
+function refuse(outlet: Outlet, { message, revision, watch }: ModernRequest, error: ErrorObject): void {
+  watch.refused(error)
   const own = revision.encodeError(error)
   outlet.finish(encodeError(message.id, own), httpStatusOf(own))
 }

@@ -50,14 +50,25 @@ export function isTask(services: Services, { message, params, client }: ModernRe
 /** Makes a task of a call; `answers` are those that the client gave before. Resolves to the result, once the task is durable. */
 export async function taskOf(
   services: Services,
-  { params, client, auth }: ModernRequest,
+  { params, client, auth, watch }: ModernRequest,
   answers: NewTask['answers'],
 ): Promise<JsonObject> {
   const { requestState: _state, inputResponses: _responses, ...call } = params
   const name = String(params['name'])
   const owner = ownerOf(auth, undefined)
   return modernCreated(
-    viewIn(await createTask(services, { name, params: call, owner, client, form: 'modern', auth, answers })),
+    viewIn(
+      await createTask(services, {
+        name,
+        params: call,
+        owner,
+        client,
+        form: 'modern',
+        auth,
+        answers,
+        trace: watch.traceparent,
+      }),
+    ),
   )
 }
 

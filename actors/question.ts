@@ -86,7 +86,7 @@ export const Question = defineActor({
     const isLate = type === 'timeout'
     const why = isLate ? `The client did not answer within ${state.timeoutMs} ms.` : 'The request is over.'
     const withdrawn = isLate ? 'timed out' : 'the request is over'
-    conclude(state, { error: { code: ErrorCode.InternalError, message: why } }, self, withdrawn)
+    conclude(state, { error: { code: ErrorCode.InternalError, message: why }, isLate }, self, withdrawn)
   },
 })
 

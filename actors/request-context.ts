@@ -113,14 +113,25 @@ export class RequestContext implements ToolContext {
   }
 
   private async ask(question: Question): Promise<unknown> {
+    const { services, watch, requester } = this.job
+    const asking = services.telemetry.ask(question.method, question.params, watch.context)
+    // A round of the modern era ends its process with the question; so does whatever ends a request.
+    const withdrawn = (): void => asking.end('withdrawn')
+    this.signal.addEventListener('abort', withdrawn, { once: true })
     try {
-      const { result, error } = await this.job.requester.ask(question)
+      const { meta } = asking
+      const { result, error, isLate } = await requester.ask(meta === undefined ? question : { ...question, meta })
+      if (error === undefined) asking.end('answered')
+      else asking.end(isLate === true ? 'timeout' : 'error', isLate === true ? undefined : String(error.code))
       if (error !== undefined) throw new ClientError(error)
       return result
     } catch (error) {
+      asking.end('error')
       if (error instanceof CallError)
         throw new Error(`The session ended before its client answered ${question.method}.`, { cause: error })
       throw error
+    } finally {
+      this.signal.removeEventListener('abort', withdrawn)
     }
   }
 }

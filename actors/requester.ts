@@ -14,12 +14,16 @@ export interface Question {
   readonly gate: string | undefined
   readonly params: object | undefined
   readonly options: AskOptions
+  /** Where the question stands in a trace; sent with it where it is a message of its own. */
+  readonly meta?: JsonObject | undefined
 }
 
 /** The answer to a question: a result or an error, never both. */
 export interface Asked {
   readonly result?: JsonObject
   readonly error?: ErrorObject
+  /** The client did not answer in time. */
+  readonly isLate?: boolean
 }
 
 export interface Requester {
@@ -41,6 +45,12 @@ export interface Requester {
 /** A session as requester: every wish becomes a message to it. */
 export function sessionRequester(session: Ref<typeof Session>, id: RequestId): Requester {
   return new SessionRequester(session, id)
+}
+
+function withMeta(params: object | undefined, meta: JsonObject | undefined): object | undefined {
+  if (meta === undefined) return params
+  const { _meta } = (params ?? {}) as { readonly _meta?: object }
+  return { ...params, _meta: { ...meta, ..._meta } }
 }
 
 class SessionRequester implements Requester {
@@ -72,8 +82,8 @@ class SessionRequester implements Requester {
     this.session.cast('log', { id: this.id, level, text })
   }
 
-  ask({ method, gate, params, options }: Question): Promise<Asked> {
-    const question = { id: this.id, method, gate, params, options }
+  ask({ method, gate, params, options, meta }: Question): Promise<Asked> {
+    const question = { id: this.id, method, gate, params: withMeta(params, meta), options }
     return this.session.call('ask', question, { timeout: Number.POSITIVE_INFINITY })
   }
 

@@ -4,6 +4,7 @@
  */
 import { createSealer, type Sealer } from '#auth/sealed-state'
 import type { System } from '#runtime'
+import type { RecordStore } from '#storage/port'
 import type { Services } from './services.ts'
 
 const SECRET_BYTES = 32
@@ -23,8 +24,22 @@ export function sealerOf(services: Services, system: System): Sealer {
   return services.kept.sealer
 }
 
-function makeSealer({ store }: Services, system: System): Sealer {
-  const records = store.records<KeyRecord>('key', KEYS_MAX)
+/** The keys that the store of an application holds. */
+export function keysOf({ store }: Services): RecordStore<KeyRecord> {
+  return store.records<KeyRecord>('key', KEYS_MAX)
+}
+
+/** Takes what all members of a server seal with, so that each opens what any of them sealed. */
+export function takeKeys(services: Services, keys: readonly KeyRecord[]): void {
+  const records = keysOf(services)
+  const wanted = new Set(keys.map(({ id }) => id))
+  for (const { id } of records.list()) if (!wanted.has(id)) records.delete(id)
+  for (const key of keys) if (records.get(key.id) === undefined) records.put(key)
+  services.kept.sealer = undefined
+}
+
+function makeSealer(services: Services, system: System): Sealer {
+  const records = keysOf(services)
   const known = [...records.list()]
   if (known.length === 0) {
     const createdAt = system.clock.wallNow()

@@ -5,16 +5,23 @@
 
 import type { Authenticator } from '#auth/authenticator'
 import type { Sealer } from '#auth/sealed-state'
+import type { Answers } from '#cache/answers'
 import type { Catalog } from '#features/catalog'
+import type { Outside } from '#observability/outside'
 import type { Report } from '#observability/report'
+import type { Telemetry } from '#observability/telemetry'
 import type { CacheHints, Implementation, Revision, ServerCapabilities } from '#protocol'
-import type { NameTable, Ref } from '#runtime'
+import type { Clock, NameTable, Random, Ref } from '#runtime'
 import type { EventStore, RecordStore, SessionStore, Store } from '#storage/port'
 import type { Counters } from '#structures/counters'
-import type { Sink } from '#transports/port'
+import type { Listening, Sink } from '#transports/port'
+import type { Check } from './health.ts'
 import type { Listen } from './listen.ts'
+import type { Members } from './members.ts'
 import type { ModernCall } from './modern-call.ts'
+import type { Overload } from './overload.ts'
 import type { TaskLimits } from './task-record.ts'
+import type { ToolCircuit } from './tool-breakers.ts'
 
 export interface Limits {
   /** Sessions that may be open at once. */
@@ -37,6 +44,12 @@ export interface Limits {
   readonly coalesceMs: number
   /** What differs from the defaults of `taskLimits`. */
   readonly tasks?: Partial<TaskLimits>
+}
+
+export interface OutsidePort {
+  readonly view: Outside
+  address: { readonly host: string; readonly port: number }
+  url: string | undefined
 }
 
 export interface OpenSession {
@@ -75,14 +88,34 @@ export interface Services {
   readonly auth: Authenticator | undefined
   /** How long clients of the modern era may keep lists. */
   readonly cache: CacheHints
+  /** Answers that are kept; undefined where none may be. */
+  answers?: Answers | undefined
+  /** Makes them, for the process that owns them. */
+  readonly makeAnswers?: ((clock: Clock, random: Random) => Answers) | undefined
   /** Requests of the modern era in flight. */
   readonly calls: Set<ModernCall>
   /** Open subscriptions of the modern era. */
   readonly listens: Set<Ref<typeof Listen>>
+  /** The other processes that serve the same, where there are several; see actors/members.ts. */
+  readonly members?: Members | undefined
+  /** How much may be asked and served, and how hard pressed the server is. */
+  readonly overload: Overload
+  /** The circuits of the tools that have a breaker, by name. */
+  readonly circuits: Map<string, ToolCircuit>
   readonly counters: Counters
   readonly report: Report
+  /** Watches requests: counts, times and traces them. */
+  readonly telemetry: Telemetry
+  /** What must hold for the server to be ready, beside what health looks at by itself; any part may add to it. */
+  readonly checks: Map<string, Check>
+  /** Milliseconds that one check may take. */
+  readonly checkTimeoutMs: number
+  /** The transports by name; undefined for one that is being started. */
+  readonly listening: Map<string, Listening | undefined>
+  /** The port of its own for health and metrics, where there is one; its listener writes where it is. */
+  readonly outside: OutsidePort | undefined
   /** Told when the first client subscribes to a resource, and when the last one leaves it. */
   interest?: ((uri: string, isWanted: boolean) => void) | undefined
   /** How the application stands: listeners write `isDraining`, whoever started it `isOver`. */
-  readonly status: { isDraining: boolean; isOver: boolean }
+  readonly status: { isDraining: boolean; isOver: boolean; isReady?: boolean }
 }

@@ -4,6 +4,7 @@
  */
 import type { Principal } from '#features/context'
 import { firstPhase } from '#lifecycles'
+import type { Watch } from '#observability/telemetry'
 import {
   ErrorCode,
   encodeError,
@@ -20,8 +21,9 @@ import {
 } from '#protocol'
 import type { Self } from '#runtime'
 import type { Sink } from '#transports/port'
+import { keptAnswer } from './cached-answers.ts'
 import { offeredBy, profileOf } from './client-profile.ts'
-import { answerFromTables, needsProcess } from './list-answers.ts'
+import { needsProcess, preparedAnswer } from './list-answers.ts'
 import { admit, isRefusal } from './session-gate.ts'
 import { reply, settled, startRequest, take } from './session-requests.ts'
 import { advance, noUris, remember, type State, sessionIdOf } from './session-state.ts'
@@ -82,7 +84,6 @@ function receiveRequest(
 ): void {
   const { id, method } = message
   const params = message.params ?? {}
-  const { counters } = state.arg.services
   const admitted = admit(state, method, message.params, state.arg.services.status.isDraining)
   if (isRefusal(admitted)) {
     state.streams.answer(stream, encodeError(id, admitted))
@@ -90,8 +91,9 @@ function receiveRequest(
     if (method === 'initialize' && state.phase === firstPhase && state.arg.connection === null) self.stop()
     return
   }
-  counters.add('requests', 1, method)
+  const watch = watchOf(state, message, params)
   if (state.inFlight.has(id)) {
+    watch.refused({ code: ErrorCode.InvalidRequest })
     const error = {
       code: ErrorCode.InvalidRequest,
       message: `The id ${JSON.stringify(id)} is in use by a request in flight. Give every request its own.`,
@@ -99,14 +101,39 @@ function receiveRequest(
     return state.streams.answer(stream, encodeError(id, error))
   }
   if (method !== 'initialize' && method !== 'ping') advance(state, 'request')
+  const { services } = state.arg
+  const kept =
+    services.answers === undefined
+      ? undefined
+      : keptAnswer(services, { method, params, revision: state.revision, session: state.arg.id, auth })
+  if (kept !== undefined) {
+    watch.answered(kept)
+    return reply(state, stream, id, method, kept)
+  }
   if (needsProcess(state.arg.services.catalog, method) || method.startsWith('tasks/')) {
-    return startRequest(state, id, method, params, stream, auth, self)
+    return startRequest(state, id, method, params, stream, auth, watch, self)
   }
   try {
-    reply(state, stream, id, method, answerHere(state, method, params, self), bindingMethods.has(method))
+    const result = answerHere(state, method, params, self)
+    watch.answered(result)
+    reply(state, stream, id, method, result, bindingMethods.has(method))
   } catch (error) {
-    state.streams.answer(stream, encodeError(id, toErrorObject(error)))
+    const fault = toErrorObject(error)
+    watch.refused(fault)
+    state.streams.answer(stream, encodeError(id, fault))
   }
+}
+
+/** Watches a request from now on: when it came is when the session was last active. */
+function watchOf(state: State, message: RequestMessage, params: JsonObject): Watch {
+  const { services, id: sessionId, transport } = state.arg
+  const { method, id } = message
+  const watch = services.telemetry.begin(method, params, 'legacy', state.lastActiveAt)
+  if (services.telemetry.isTracing) {
+    const protocolVersion = state.revision.version
+    watch.trace({ method, params, id, protocolVersion, sessionId, transport }, message)
+  }
+  return watch
 }
 
 /** The results that need no process: tables and the session's own state. */
@@ -130,7 +157,7 @@ function answerHere(state: State, method: string, params: JsonObject, self: Self
     case 'ping':
       return {}
     default:
-      return answerFromTables(services, method, params)
+      return preparedAnswer(services, method, params, state.revision)
   }
 }
 
@@ -193,6 +220,7 @@ function cancel(state: State, id: RequestId, self: Self<State>): void {
   const entry = take(state, id, self)
   if (entry === undefined) return
   state.arg.services.counters.add('requests_cancelled')
+  entry.watch.cancelled(state.lastActiveAt)
   entry.ref?.exit({ shutdown: 'cancelled' })
   state.streams.giveUp(entry.stream)
   settled(state, self)

@@ -91,7 +91,7 @@ export const SessionManager = defineActor({
         services.report({ type: 'session_refused', why: refused })
         return { refused } as Opened
       }
-      const id = self.system.random.token(SESSION_ID_BYTES)
+      const id = (services.members?.mark ?? '') + self.system.random.token(SESSION_ID_BYTES)
       start(state, { ...opening, id }, self.from, self)
       return self.noreply
     },
@@ -291,8 +291,11 @@ export function isBoundTo(services: Services, id: string, principal: string | un
   return record === undefined || record.principal === principal
 }
 
-/** Ends a session for its client, awake or not. `ended` is called when it cannot come back, not even after a restart. */
-export function endSession(services: Services, id: string, ended: () => void): void {
+/**
+ * Ends a session for its client, awake or not. `ended` is called with true when it cannot come back, not even after a restart;
+ * with false when it has ended and the disk is too far behind to promise that.
+ */
+export function endSession(services: Services, id: string, ended: (isCertain: boolean) => void): void {
   const session = via<typeof Session>(services.sessions, id)
   const tell = (): boolean => session.cast('end', ended) !== false
   if (tell()) return
@@ -306,7 +309,11 @@ export function endSession(services: Services, id: string, ended: () => void): v
     .then((isTold) => {
       if (isTold) return
       services.records.delete(id)
-      onceDurable(services.records, ended)
+      onceDurable(
+        services.records,
+        () => ended(true),
+        () => ended(false),
+      )
     })
 }
 

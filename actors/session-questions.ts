@@ -9,7 +9,7 @@ import type { QuestionArg } from './question.ts'
 import type { Asked } from './requester.ts'
 import type { Session } from './session.ts'
 import { lackOf, SessionAsks, withdrawal } from './session-asks.ts'
-import { noUris, remember, type State, sessionIdOf } from './session-state.ts'
+import { noUris, remember, type State, sessionIdOf, startTimer, stopTimer } from './session-state.ts'
 import { awaitElicitation, elicitationSettled } from './subscriptions.ts'
 
 /** URL elicitations of one session whose completion may be awaited; the oldest is forgotten for a new one. */
@@ -49,7 +49,7 @@ export function ask(state: State, question: SessionQuestion, self: Self<State>):
   const lack = lackOf(state, question.method, question.gate)
   if (lack !== undefined) return lack
   start(state, state.asks.begin(question.id, question.method, self.from), question, entry.ref, self)
-  self.cancelTimer(entry.timer)
+  stopTimer(entry, self.system)
   return self.noreply
 }
 
@@ -112,8 +112,8 @@ export function over(state: State, { id, asked, withdrawn }: Over, self: Self<St
   if (open === undefined || entry === undefined) return
   if (withdrawn !== undefined && open.isSent) state.streams.send(entry.stream, withdrawal(id, withdrawn))
   if (state.asks?.isAsking(entry.id) === true) return
-  self.cancelTimer(entry.timer)
-  entry.timer = self.sendAfter(entry.timeoutMs, { type: 'timeout', id: entry.id })
+  stopTimer(entry, self.system)
+  startTimer(entry, self)
 }
 
 /** The pages that a URLElicitationRequired error sends the user to: the client may be told of each when it is completed. */

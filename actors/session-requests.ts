@@ -5,21 +5,26 @@
 import type { Principal } from '#features/context'
 import { subjectOf } from '#features/dispatch'
 import { errorResult } from '#features/tool-result'
+import type { Watch } from '#observability/telemetry'
 import {
   ErrorCode,
   type ErrorObject,
   encodeError,
   encodeResult,
+  encodeResultText,
   type JsonObject,
   type RequestId,
+  textOfResult,
   toErrorObject,
 } from '#protocol'
 import { describeReason, type ExitReason, type Ref, type Self, SupervisorError } from '#runtime'
+import type { Waiting } from '#structures/admission-gate'
 import { onceDurable } from './durable.ts'
+import { isFreeing, type Refusal, refusalOf, sessionIsFull } from './overload.ts'
 import type { RequestJob } from './request.ts'
 import { sessionRequester } from './requester.ts'
 import type { Session } from './session.ts'
-import { type InFlight, infoOf, noRequests, type State } from './session-state.ts'
+import { type InFlight, infoOf, noRequests, type State, startTimer, stopTimer } from './session-state.ts'
 import type { ReplyStream } from './session-streams.ts'
 
 /** Milliseconds after which an answer over HTTP that is still awaited becomes a stream that can be resumed. */
@@ -32,31 +37,40 @@ export function startRequest(
   params: JsonObject,
   stream: ReplyStream,
   auth: Principal | undefined,
+  watch: Watch,
   self: Self<State>,
 ): void {
   const { services } = state.arg
   const { limits } = services
   if (state.inFlight.size >= limits.requestsMax) {
-    const message = `This session has ${state.inFlight.size} requests in flight, which is the limit. Wait for an answer.`
-    return state.streams.answer(stream, encodeError(id, { code: ErrorCode.InternalError, message }))
+    watch.refused({ code: ErrorCode.InternalError })
+    const full = sessionIsFull(state.inFlight.size, 'session', state.arg.system.random)
+    return refuseFor(state, stream, id, full)
   }
+  const { overload } = services
+  const { gate } = overload
+  const isFree = isFreeing(method)
+  const isBegun = isFree || gate.tryEnter()
+  if (isFree) gate.enterAnyway()
   const { name } = subjectOf(method, params)
   const ownMs = method === 'tools/call' ? services.catalog.tools.get(name)?.timeoutMs : undefined
   // A task has a time of its own, and who waits for it waits as long.
   const timeoutMs = method === 'tasks/result' ? Number.POSITIVE_INFINITY : (ownMs ?? limits.requestTimeoutMs)
-  const timer = self.sendAfter(timeoutMs, { type: 'timeout', id })
   if (state.inFlight === noRequests) state.inFlight = new Map()
-  state.inFlight.set(id, {
+  const entry: InFlight = {
     id,
     method,
     subject: name,
     stream,
-    startedAt: self.now(),
+    startedAt: state.lastActiveAt,
     timeoutMs,
-    timer,
+    watch,
+    timer: undefined,
     ref: null,
     monitor: 0,
-  })
+    gate: isBegun ? 'starting' : 'waiting',
+  }
+  startTimer(entry, self)
   const info = infoOf(state)
   const job: RequestJob = {
     services,
@@ -67,13 +81,91 @@ export function startRequest(
     id,
     method,
     params,
+    watch,
   }
+  if (!isBegun) {
+    const excess = gate.wait(new WaitingCall(entry, job, self))
+    if (excess !== undefined) {
+      stopTimer(entry, self.system)
+      watch.refused({ code: ErrorCode.InternalError })
+      return refuseFor(state, stream, id, refusalOf(overload, excess, state.arg.system.random))
+    }
+  }
+  state.inFlight.set(id, entry)
+  if (isBegun) launch(state, job, self)
+}
+
+/** Hands a request to the supervisor that starts its process, or to those that wait for this supervisor. */
+function launch(state: State, job: RequestJob, self: Self<State>): void {
   if (state.requests !== null) begin(state, job, self)
   else if (state.waiting !== null) state.waiting.push(job)
   else {
     state.waiting = [job]
     prepare(state, self)
   }
+}
+
+/** A request at the gate. What the gate says comes to its session as a message, since it is said in somebody else's turn. */
+class WaitingCall implements Waiting {
+  private readonly entry: InFlight
+  private readonly job: RequestJob
+  private readonly ref: Ref<typeof Session>
+
+  constructor(entry: InFlight, job: RequestJob, self: Self<State>) {
+    this.entry = entry
+    this.job = job
+    this.ref = self.ref as Ref<typeof Session>
+  }
+
+  get isWanted(): boolean {
+    return this.entry.gate === 'waiting'
+  }
+
+  begin(): boolean {
+    // From now on whoever takes the entry out of flight gives its place back, the session that comes after a crash too.
+    this.entry.gate = 'starting'
+    if (this.ref.cast('turn', { entry: this.entry, job: this.job }) !== false) return true
+    this.entry.gate = 'left'
+    return false
+  }
+
+  shed(): void {
+    this.ref.cast('shed', this.entry.id)
+  }
+}
+
+/** The gate lets a request begin; by now it may be over. */
+export function turn(state: State, entry: InFlight, job: RequestJob, self: Self<State>): void {
+  if (state.inFlight.get(job.id) === entry) launch(state, job, self)
+}
+
+/** The gate has let a request wait for too long. */
+export function shed(state: State, id: RequestId, self: Self<State>): void {
+  const entry = take(state, id, self)
+  if (entry === undefined) return
+  entry.watch.refused({ code: ErrorCode.InternalError })
+  refuseFor(state, entry.stream, id, refusalOf(state.arg.services.overload, 'queue_slow', state.arg.system.random))
+  settled(state, self)
+}
+
+function refuseFor(state: State, stream: ReplyStream, id: RequestId, refusal: Refusal): void {
+  state.arg.services.counters.add('requests_refused', 1, refusal.reason)
+  state.streams.refuse(stream, id, refusal)
+}
+
+/** A request's function waits for something else: the next may begin. */
+export function settleGate({ arg }: State, entry: InFlight): void {
+  if (entry.gate !== 'starting') return
+  entry.gate = 'running'
+  arg.services.overload.gate.settle()
+}
+
+/** A request is over: its place at the gate is free. */
+function leaveGate(state: State, entry: InFlight): void {
+  settleGate(state, entry)
+  const { gate } = entry
+  entry.gate = 'left'
+  if (gate === 'starting' || gate === 'running') state.arg.services.overload.gate.leave()
 }
 
 function begin(state: State, job: RequestJob, self: Self<State>): void {
@@ -103,6 +195,7 @@ export function prepared(state: State, supervisor: Ref | undefined, self: Self<S
 function unstartable(state: State, id: RequestId, self: Self<State>): void {
   const entry = take(state, id, self)
   if (entry === undefined) return
+  entry.watch.refused({ code: ErrorCode.InternalError })
   const error = { code: ErrorCode.InternalError, message: 'The session cannot start a request now. Send it again.' }
   state.streams.answer(entry.stream, encodeError(id, error))
   settled(state, self)
@@ -113,7 +206,8 @@ export function take(state: State, id: RequestId, self: Self<State>): InFlight |
   const entry = state.inFlight.get(id)
   if (entry === undefined) return undefined
   state.inFlight.delete(id)
-  self.cancelTimer(entry.timer)
+  leaveGate(state, entry)
+  stopTimer(entry, self.system)
   if (entry.monitor !== 0) self.demonitor(entry.monitor)
   if (state.asks !== null) for (const text of state.asks.dropOf(id, self)) state.streams.send(entry.stream, text)
   state.lastActiveAt = self.now()
@@ -124,7 +218,10 @@ export function take(state: State, id: RequestId, self: Self<State>): InFlight |
 export function settled(state: State, self: Self<State>): void {
   if (state.inFlight.size > 0) return
   // What was answered must have left before the listeners close.
-  for (const from of state.quiescent?.splice(0) ?? []) onceDurable(state.arg.services.records, () => from.reply(true))
+  for (const from of state.quiescent?.splice(0) ?? []) {
+    const tell = (): void => void from.reply(true)
+    onceDurable(state.arg.services.records, tell, tell)
+  }
   if (state.isLeaving) self.stop()
 }
 
@@ -137,6 +234,7 @@ export function timeOut(state: State, id: RequestId, self: Self<State>): void {
     name: entry.subject,
   }
   const message = `${entry.method} "${name}" took longer than ${entry.timeoutMs} ms and was ended.`
+  entry.watch.timedOut()
   entry.ref?.exit({ shutdown: 'timeout' })
   services.counters.add('requests_timed_out', 1, name)
   services.report({
@@ -157,6 +255,7 @@ export function timeOut(state: State, id: RequestId, self: Self<State>): void {
 /** A request's process ended without an answer. */
 export function lost(state: State, entry: InFlight, reason: ExitReason, self: Self<State>): void {
   take(state, entry.id, self)
+  entry.watch.refused({ code: ErrorCode.InternalError })
   const cause = describeReason(reason)
   state.streams.answer(
     entry.stream,
@@ -171,6 +270,7 @@ export function lost(state: State, entry: InFlight, reason: ExitReason, self: Se
 export function abandonAll(state: State, self: Self<State>, why: string): void {
   for (const entry of [...state.inFlight.values()]) {
     take(state, entry.id, self)
+    entry.watch.refused({ code: ErrorCode.InternalError })
     entry.ref?.exit({ shutdown: 'abandoned' })
     state.streams.answer(entry.stream, encodeError(entry.id, { code: ErrorCode.InternalError, message: why }))
   }
@@ -180,7 +280,11 @@ export function abandonAll(state: State, self: Self<State>, why: string): void {
 /** Answers what is in flight on behalf of an incarnation that has ended, and closes its streams. */
 export function settleAll(state: State, why: string): void {
   if (state.idleTimer !== undefined) state.arg.system.timers.cancel(state.idleTimer)
-  for (const { id, stream, ref } of state.inFlight.values()) {
+  for (const entry of state.inFlight.values()) {
+    const { id, stream, ref } = entry
+    stopTimer(entry, state.arg.system)
+    leaveGate(state, entry)
+    entry.watch.refused({ code: ErrorCode.InternalError })
     ref?.exit({ shutdown: 'abandoned' })
     state.streams.answer(stream, encodeError(id, { code: ErrorCode.InternalError, message: why }))
   }
@@ -209,7 +313,9 @@ export function reply(
 ): void {
   let text: string
   try {
-    text = encodeResult(id, state.revision.encodeResult(method, result))
+    const ready = textOfResult(result)
+    text =
+      ready === undefined ? encodeResult(id, state.revision.encodeResult(method, result)) : encodeResultText(id, ready)
   } catch (error) {
     text = encodeError(id, toErrorObject(error))
   }

@@ -4,6 +4,7 @@
  */
 import type { SessionInfo } from '#features/context'
 import { nextPhase, type Phase } from '#lifecycles'
+import type { Watch } from '#observability/telemetry'
 import {
   type ClientCapabilities,
   ErrorCode,
@@ -82,10 +83,14 @@ export interface InFlight {
   readonly stream: ReplyStream
   readonly startedAt: number
   readonly timeoutMs: number
-  timer: Timer
+  readonly watch: Watch
+  /** Its time-out: the system's, not the process's, and cancelled by whoever takes the request out of flight. */
+  timer: Timer | undefined
   /** The request's process and its monitor, once it has made itself known. */
   ref: Ref<typeof Request> | null
   monitor: number
+  /** How it stands with the gate: it waits there, begins, waits for something else, or is over. */
+  gate: 'waiting' | 'starting' | 'running' | 'left'
 }
 
 export interface State {
@@ -94,6 +99,8 @@ export interface State {
   revision: Revision
   client: Implementation
   capabilities: ClientCapabilities
+  /** What requests are told of it; made when it is first asked for, and anew when it has changed. */
+  info: SessionInfo | undefined
   /** As the client sent them, for the record. */
   sentCapabilities: JsonObject
   offered: ServerCapabilities
@@ -121,6 +128,20 @@ export interface State {
   quiescent: From[] | null
 }
 
+/** Starts a request's time anew. */
+export function startTimer(entry: InFlight, { ref, system }: Pick<Self, 'ref' | 'system'>): void {
+  entry.timer = system.timers.start(entry.timeoutMs, isLate, { ref, id: entry.id })
+}
+
+/** Stops a request's time. */
+export function stopTimer({ timer }: InFlight, { timers }: System): void {
+  if (timer !== undefined) timers.cancel(timer)
+}
+
+function isLate({ ref, id }: { readonly ref: Ref; readonly id: RequestId }): void {
+  ref.send({ type: 'timeout', id })
+}
+
 /** Moves the lifecycle on; false when the event means nothing in this phase. */
 export function advance(state: State, event: Parameters<typeof nextPhase>[1]): boolean {
   const next = nextPhase(state.phase, event)
@@ -130,12 +151,13 @@ export function advance(state: State, event: Parameters<typeof nextPhase>[1]): b
 }
 
 export function infoOf(state: State): SessionInfo {
-  return {
-    id: state.arg.id,
-    protocolVersion: state.revision.version,
-    clientInfo: state.client,
-    clientCapabilities: state.capabilities,
-  }
+  const { info, client, capabilities } = state
+  const protocolVersion = state.revision.version
+  const isCurrent =
+    info?.protocolVersion === protocolVersion && info.clientInfo === client && info.clientCapabilities === capabilities
+  if (isCurrent) return info
+  state.info = { id: state.arg.id, protocolVersion, clientInfo: client, clientCapabilities: capabilities }
+  return state.info
 }
 
 /** Stand for what a session does not have; nobody adds to them. */

@@ -11,10 +11,11 @@
  *
  * Spec: MCP 2025-11-25, basic/transports, resumability and redelivery.
  */
-import { encodeBatch, type Message, type RequestId } from '#protocol'
+import { encodeBatch, encodeError, type Message, type RequestId } from '#protocol'
 import type { EventLog, OpenStream, StoredEvent } from '#storage/port'
 import type { Sink } from '#transports/port'
 import { onceDurable } from './durable.ts'
+import { errorOf, type Refusal, retryAfterOf } from './overload.ts'
 import type { SessionArg } from './session-state.ts'
 
 /** The stream that carries the answers to one POST, or to the messages of one line. */
@@ -43,6 +44,13 @@ interface Listener {
 export const STANDALONE = 'g'
 /** Milliseconds after which a client that lost a stream is asked to come back. */
 const RETRY_MS = 1_000
+/** Told where something was promised that the disk is too far behind to keep. */
+const behind: Refusal = {
+  status: 503,
+  reason: 'store',
+  message: 'The disk is too far behind: it is not certain that this was kept. Try again later.',
+  retryAfterMs: 2_000,
+}
 /** Standalone connections that one session may hold at once; the oldest is ended for a new one. */
 const STANDALONE_SINKS_MAX = 8
 
@@ -123,6 +131,17 @@ export class SessionStreams {
     else this.end(stream, text, isBinding || stream.batch !== null)
   }
 
+  /** Answers that a request is not served now: with a status and a time to come back, where those can still be sent. */
+  refuse(stream: ReplyStream, id: RequestId, refusal: Refusal): void {
+    const text = encodeError(id, errorOf(refusal))
+    const { sink } = stream
+    if (stream.batch !== null || stream.isShared || stream.isPrimed || sink?.refuse === undefined)
+      return this.answer(stream, text)
+    stream.open--
+    stream.sink = null
+    sink.refuse(refusal.status, text, retryAfterOf(refusal))
+  }
+
   /** A request of the stream will get no answer. */
   giveUp(stream: ReplyStream): void {
     stream.open--
@@ -159,7 +178,9 @@ export class SessionStreams {
     this.prime(stream, retryMs)
     const { sink } = stream
     stream.sink = null
-    if (sink !== null) onceDurable(this.events, () => sink.end())
+    // What is not durable yet cannot be asked for before it is, so an end that comes too early does no harm.
+    const end = (): void => void sink?.end()
+    onceDurable(this.events, end, end)
   }
 
   /** Sends a message that belongs to no request. Without an open connection it waits in the log for one. */
@@ -171,7 +192,13 @@ export class SessionStreams {
     }
     this.begin()
     const eventId = this.events.append(STANDALONE, text)
-    if (this.isListening) onceDurable(this.events, () => this.pass(eventId, text))
+    if (!this.isListening) return
+    onceDurable(
+      this.events,
+      () => this.pass(eventId, text),
+      // The disk is too far behind: whoever listens comes back for what is logged, once it can be told.
+      () => this.hangUp(),
+    )
   }
 
   /**
@@ -194,13 +221,21 @@ export class SessionStreams {
       stream.sink?.end()
       stream.sink = sink
     }
-    onceDurable(this.events, () => {
-      // Gone before anything could be sent: what it was to be given is still to be delivered.
-      if (isStandalone && !sink.isOpen && this.lastDelivered === lastId) this.lastDelivered = deliveredBefore
-      sink.prime?.(firstId, RETRY_MS)
-      resend(sink, events)
-      if (!isStandalone && stream === undefined) sink.end()
-    })
+    onceDurable(
+      this.events,
+      () => {
+        // Gone before anything could be sent: what it was to be given is still to be delivered.
+        if (isStandalone && !sink.isOpen && this.lastDelivered === lastId) this.lastDelivered = deliveredBefore
+        sink.prime?.(firstId, RETRY_MS)
+        resend(sink, events)
+        if (!isStandalone && stream === undefined) sink.end()
+      },
+      () => {
+        if (isStandalone && this.lastDelivered === lastId) this.lastDelivered = deliveredBefore
+        this.detach(sink)
+        refuseBehind(sink, encodeError(null, errorOf(behind)))
+      },
+    )
     sink.onClose(() => {
       this.detach(sink)
       gone()
@@ -252,6 +287,13 @@ export class SessionStreams {
     }
   }
 
+  /** Ends the GET connections: their clients resume after the last event that they got. */
+  private hangUp(): void {
+    for (const { sink } of this.standalone ?? []) sink.end()
+    this.standalone = null
+    this.changed?.()
+  }
+
   private detach(sink: Sink): void {
     const wasListening = this.isListening
     this.standalone = this.standalone?.filter((one) => one.sink !== sink) ?? null
@@ -263,7 +305,12 @@ export class SessionStreams {
     const { sink } = stream
     stream.sink = null
     if (!stream.isPrimed) {
-      if (isBinding) onceDurable(this.arg.services.records, () => sink?.end(text))
+      if (isBinding)
+        onceDurable(
+          this.arg.services.records,
+          () => sink?.end(text),
+          () => this.tellBehind(stream, sink),
+        )
       else sink?.end(text)
       return
     }
@@ -271,22 +318,51 @@ export class SessionStreams {
     this.primed?.delete(stream.id)
     this.changed?.()
     if (this.events.whenDurable === undefined) sink?.end(text, eventId)
-    else onceDurable(this.events, () => sink?.end(text, eventId))
+    // The disk is too far behind: the client comes back for the answer, which is logged.
+    else
+      onceDurable(
+        this.events,
+        () => sink?.end(text, eventId),
+        () => void sink?.end(),
+      )
   }
 
   /** Gives the stream's connection, if it has one, what was just logged; one that does not take it is let go. */
   private deliver(stream: ReplyStream, give: (sink: Sink) => boolean): void {
     const { sink } = stream
     if (sink === null) return
-    onceDurable(this.events, () => {
-      if (!give(sink) && stream.sink === sink) stream.sink = null
-    })
+    const letGo = (): void => {
+      if (stream.sink === sink) stream.sink = null
+    }
+    onceDurable(
+      this.events,
+      () => {
+        if (!give(sink)) letGo()
+      },
+      // The disk is too far behind: this stream goes, and what is logged of it can be resumed.
+      () => {
+        letGo()
+        sink.end()
+      },
+    )
+  }
+
+  /** An answer promised what the disk is too far behind to keep. */
+  private tellBehind({ carries, batch }: ReplyStream, sink: Sink | null): void {
+    if (sink === null) return
+    const texts = requestsOf(carries).map((id) => encodeError(id, errorOf(behind)))
+    refuseBehind(sink, batch === null ? (texts[0] ?? '') : encodeBatch(texts))
   }
 
   private get events(): EventLog {
     this.log ??= this.arg.services.events.open(this.arg.id)
     return this.log
   }
+}
+
+function refuseBehind(sink: Sink, text: string): void {
+  if (sink.refuse === undefined) sink.end(text)
+  else sink.refuse(behind.status, text, retryAfterOf(behind))
 }
 
 function resend(sink: Sink, events: readonly StoredEvent[]): void {

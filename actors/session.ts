@@ -32,7 +32,7 @@ import { type ChildSpec, child, defineActor, type ExitReason, isShutdown, type R
 import type { Exchange, Sink } from '#transports/port'
 import { offeredBy } from './client-profile.ts'
 import { onceDurable } from './durable.ts'
-import type { Request } from './request.ts'
+import type { Request, RequestJob } from './request.ts'
 import { receiveBatch, receiveOne } from './session-intake.ts'
 import {
   ask,
@@ -54,12 +54,25 @@ import {
   reply,
   settleAll,
   settled,
+  settleGate,
+  shed,
   sweep,
   sweepLater,
   take,
   timeOut,
+  turn,
 } from './session-requests.ts'
-import { follow, infoOf, noRequests, noUris, remember, restore, type SessionArg, type State } from './session-state.ts'
+import {
+  follow,
+  type InFlight,
+  infoOf,
+  noRequests,
+  noUris,
+  remember,
+  restore,
+  type SessionArg,
+  type State,
+} from './session-state.ts'
 import { SessionStreams } from './session-streams.ts'
 import { type Announcement, announceAsleep } from './subscriptions.ts'
 
@@ -88,6 +101,7 @@ export const Session = defineActor({
       revision: latestRevision,
       client: unknownClient,
       capabilities: noCapabilities,
+      info: undefined,
       sentCapabilities: noCapabilities,
       offered: offeredBy(services),
       logLevel: undefined,
@@ -165,7 +179,7 @@ export const Session = defineActor({
       exchange.reply(400, encodeError(null, error))
     },
     /** The client ends the session; `tell` is called when it cannot come back. */
-    end: (state, tell: (() => void) | undefined, self: Self<State>) => {
+    end: (state, tell: Tell | undefined, self: Self<State>) => {
       ended(state, tell)
       self.stop()
     },
@@ -175,22 +189,37 @@ export const Session = defineActor({
       state.isLeaving = true
       self.sendAfter(LEAVE_MS, { type: 'leave' })
     },
+    /** The client will ask nothing more on its connection, but waits for what it asked. */
+    finished: (state, _arg: undefined, self: Self<State>) => {
+      if (state.inFlight.size === 0) return self.stop()
+      state.isLeaving = true
+    },
     started: (state, { id, ref }: { id: RequestId; ref: Ref<typeof Request> }, self: Self<State>) => {
       const entry = state.inFlight.get(id)
       // Cancelled before it could say its name.
       if (entry === undefined || entry.ref !== null) return ref.exit({ shutdown: 'cancelled' })
       entry.ref = ref
       entry.monitor = self.monitor(ref)
+      settleGate(state, entry)
       sweepLater(state, self)
     },
+    /** The gate lets a request begin that waited there. */
+    turn: (state, { entry, job }: { entry: InFlight; job: RequestJob }, self: Self<State>) =>
+      turn(state, entry, job, self),
+    /** A request waited at the gate for too long. */
+    shed: (state, id: RequestId, self: Self<State>) => shed(state, id, self),
     answer: (state, { id, result }: { id: RequestId; result: JsonObject }, self: Self<State>) => {
       const entry = take(state, id, self)
-      if (entry !== undefined) reply(state, entry.stream, id, entry.method, result)
+      if (entry !== undefined) {
+        reply(state, entry.stream, id, entry.method, result)
+        entry.watch.answered(result, state.lastActiveAt)
+      }
       settled(state, self)
     },
     refuse: (state, { id, error }: { id: RequestId; error: ErrorObject }, self: Self<State>) => {
       const entry = take(state, id, self)
       if (entry !== undefined) {
+        entry.watch.refused(error, state.lastActiveAt)
         expectElicitations(state, error, self)
         state.streams.answer(entry.stream, errorText(id, error))
       }
@@ -215,7 +244,7 @@ export const Session = defineActor({
       if (entry !== undefined) state.streams.closeEarly(entry.stream, retryMs)
     },
     /** A message that belongs to no request: a list changed, a resource was updated. */
-    announce: (state, { method, params, logged }: Announcement, self: Self<State>) => {
+    announce: (state, { method, params, text, logged }: Announcement, self: Self<State>) => {
       if (
         method === 'notifications/elicitation/complete' &&
         state.elicitations.delete(String(params?.['elicitationId']))
@@ -228,7 +257,7 @@ export const Session = defineActor({
       const level = method === 'notifications/message' ? (params?.['level'] as LogLevel) : undefined
       const isWanted = level === undefined || state.logLevel === undefined || isAtLeast(level, state.logLevel)
       if (state.phase === 'operating' && isKnown && isOffered && isWanted)
-        state.streams.announce(encodeNotification(method, params))
+        state.streams.announce(text ?? encodeNotification(method, params))
       logged?.()
     },
     resubscribe: (state, _arg: undefined, self: Self<State>) => follow(state, self),
@@ -271,7 +300,7 @@ export const Session = defineActor({
   undelivered: (state, { op, arg }) => {
     if (op === 'receive') refuseAll(state, arg as Received)
     else if (op === 'attach') turnAway(state, arg as Exchange)
-    else if (op === 'end') ended(state, arg as (() => void) | undefined)
+    else if (op === 'end') ended(state, arg as Tell | undefined)
     else if (op === 'announce') {
       const { method, params, logged } = arg as Announcement
       announceAsleep(state.arg.services, state.arg.id, method, params)
@@ -287,14 +316,22 @@ interface Received {
   readonly auth?: Principal | undefined
 }
 
+/** Told that the session has ended; `isCertain` unless the disk is too far behind to promise that it stays so. */
+type Tell = (isCertain: boolean) => void
+
 const unknownClient: Implementation = { name: 'unknown', version: '0' }
 const noCapabilities = {}
 
 /** The client has ended the session: no other incarnation may go on with it, nor another run of the server. */
-function ended({ arg: { services, id, connection, debts } }: State, tell: (() => void) | undefined): void {
+function ended({ arg: { services, id, connection, debts } }: State, tell: Tell | undefined): void {
   debts.isOver = true
   if (connection === null) services.records.delete(id)
-  if (tell !== undefined) onceDurable(services.records, tell)
+  if (tell !== undefined)
+    onceDurable(
+      services.records,
+      () => tell(true),
+      () => tell(false),
+    )
 }
 
 /** A GET that came when the session had ended, or was about to begin anew. */

@@ -6,10 +6,11 @@
  *
  * A change is told at once, and then at most once in `coalesceMs` for the same thing: whoever hears of a change reads what is
  * there by then, so a burst of changes is one. Subscribers are cast to and never waited for: one that is slow fills its own
- * queue and loses its own stream.
+ * queue and loses its own stream. Many are told in slices, between which whoever else is waiting has its turn.
  */
 import { encodeNotification, type JsonObject } from '#protocol'
 import { type ChildSpec, child, defineActor, type From, type Ref, type Self, via } from '#runtime'
+import { authorTag } from './cached-answers.ts'
 import { onceDurable } from './durable.ts'
 import type { Listen } from './listen.ts'
 import type { Services } from './services.ts'
@@ -20,6 +21,8 @@ import { STANDALONE } from './session-streams.ts'
 export interface Announcement {
   readonly method: string
   readonly params?: JsonObject | undefined
+  /** The notification encoded for the legacy era, once for all who are told; absent where there is one to tell. */
+  readonly text?: string
   /** Called by a session when the event stands in its log; absent when nobody waits for that. */
   readonly logged?: (() => void) | undefined
 }
@@ -48,12 +51,30 @@ interface Window {
   readonly waiting: From[]
 }
 
+/** A change that is being told to many, a slice at a time. */
+interface Telling {
+  readonly topic: string
+  readonly announcement: Announcement
+  /** Those who asked, and the sessions that are told without asking, as they were when it changed. */
+  readonly audience: readonly (Subscriber | string)[]
+  next: number
+  /** Called when the last has been told. */
+  readonly done: () => void
+}
+
+/** Told in one go; then whatever else waits has its turn. At some 30 us each a slice is 3 ms. */
+const SLICE = 100
+/** Tellings under way at once; with more, the oldest is told to its end at once. */
+const TELLINGS_MAX = 64
+
 interface State {
   readonly services: Services
   readonly byTopic: Map<string, Set<Subscriber>>
   readonly byKey: Map<Ref | string, Subscriber>
   readonly byMonitor: Map<number, Subscriber>
   readonly windows: Map<string, Window>
+  /** Oldest first. */
+  readonly tellings: Telling[]
 }
 
 interface Topic {
@@ -69,7 +90,16 @@ const elicitationTopic = (id: string): string => `elicitation ${id}`
 export const Subscriptions = defineActor({
   name: 'subscriptions',
   init: (services: Services): State => {
-    const state: State = { services, byTopic: new Map(), byKey: new Map(), byMonitor: new Map(), windows: new Map() }
+    const state: State = {
+      services,
+      byTopic: new Map(),
+      byKey: new Map(),
+      byMonitor: new Map(),
+      windows: new Map(),
+      tellings: [],
+    }
+    services.telemetry.metrics.read('subscribed_topics', () => state.byTopic.size)
+    services.telemetry.metrics.read('subscribers', () => state.byKey.size)
     // After a restart those who live are asked again; what sessions over HTTP have in their records is heeded at once.
     for (const id of services.sessions.keys()) via<typeof Session>(services.sessions, id).cast('resubscribe')
     for (const listen of services.listens as Set<Ref<typeof Listen>>) listen.cast('resubscribe')
@@ -119,14 +149,19 @@ export const Subscriptions = defineActor({
     },
   },
   info: (state, message, self) => {
-    const note = message as { type: 'DOWN'; monitor: number } | { type: 'window'; topic: string }
+    const note = message as { type: 'DOWN'; monitor: number } | { type: 'window'; topic: string } | { type: 'slice' }
     if (note.type === 'window') return reopen(state, note.topic, self)
+    if (note.type === 'slice') return tellOn(state, self)
     const subscriber = state.byMonitor.get(note.monitor)
     if (subscriber === undefined) return
     unwatch(state, subscriber, self)
     // A session that has not ended for good comes back, or is woken.
     if (typeof subscriber.key === 'string' && state.services.records.get(subscriber.key) !== undefined) return
     for (const topic of [...subscriber.topics]) leave(state, subscriber, topic, self)
+  },
+  /** What changed is told, whatever ended this one. */
+  terminate: (state) => {
+    while (state.tellings.length > 0) finish(state)
   },
 })
 
@@ -187,11 +222,12 @@ function change(
   const window = state.windows.get(topic)
   if (window !== undefined) {
     window.isDirty = true
+    state.services.counters.add('changes_coalesced')
     if (from !== undefined) window.waiting.push(from)
     return
   }
   const waiting = from === undefined ? [] : [from]
-  const isHeard = tellAll(state, topic, announcement, waiting)
+  const isHeard = tellAll(state, topic, announcement, waiting, self)
   const { coalesceMs } = state.services.limits
   if (!isHeard || coalesceMs === 0) return
   state.windows.set(topic, { announcement, isDirty: false, waiting: [] })
@@ -204,34 +240,71 @@ function reopen(state: State, topic: string, self: Self<State>): void {
   state.windows.delete(topic)
   if (window === undefined || !window.isDirty) return
   const { announcement, waiting } = window
-  tellAll(state, topic, announcement, waiting)
+  tellAll(state, topic, announcement, waiting, self)
   state.windows.set(topic, { announcement, isDirty: false, waiting: [] })
   self.sendAfter(state.services.limits.coalesceMs, { type: 'window', topic })
 }
 
 /** Tells all who asked, and `waiting` when it is safe. False when nobody asked. */
-function tellAll(state: State, topic: string, announcement: Announcement, waiting: readonly From[]): boolean {
-  const { services, byTopic } = state
+function tellAll(
+  state: State,
+  topic: string,
+  plain: Announcement,
+  waiting: readonly From[],
+  self: Self<State>,
+): boolean {
+  const { services, byTopic, tellings } = state
   const subscribers = byTopic.get(topic)
   const isList = topic.startsWith('list ')
-  const isDurable = services.records.whenDurable !== undefined
-  // Those who can resume say when the event is in their log; one more than they is for the end of the loop.
+  // Those who can resume say when the event is in their log; one more than they is for the end of the telling.
   let open = 1
   const logged = (): void => {
-    if (--open === 0) onceDurable(services.records, () => replyAll(waiting))
-  }
-  const isAwaited = isDurable && waiting.length > 0
-  const message: Announcement = isAwaited ? { ...announcement, logged } : announcement
-  for (const subscriber of subscribers ?? []) {
-    if (isAwaited && typeof subscriber.key === 'string') {
-      open++
-      tell(state, subscriber, message)
-    } else tell(state, subscriber, announcement)
+    const told = (): void => replyAll(waiting)
+    // Where too many wait for the disk, those who wait here are let go: the announcement is made, and logged.
+    if (--open === 0) onceDurable(services.records, told, told)
   }
   // Lists are told to every session: the legacy era has no way to ask for them.
-  if (isList) for (const id of sessionIds(services)) tellSession(services, id, announcement)
-  logged()
+  const audience = [...(subscribers ?? []), ...(isList ? sessionIds(services) : [])]
+  const announcement = { ...plain, text: encodeNotification(plain.method, plain.params) }
+  const isAwaited = services.records.whenDurable !== undefined && waiting.length > 0
+  if (isAwaited) {
+    for (const one of audience) if (typeof one === 'object' && typeof one.key === 'string') open++
+    tellings.push({ topic, announcement: { ...announcement, logged }, audience, next: 0, done: logged })
+  } else tellings.push({ topic, announcement, audience, next: 0, done: logged })
+  if (tellings.length === 1) tellOn(state, self)
+  else if (tellings.length > TELLINGS_MAX) finish(state)
   return isList || subscribers !== undefined
+}
+
+/** Tells the next slice of the oldest telling, and comes back for the rest after whoever else is waiting. */
+function tellOn(state: State, self: Self<State>): void {
+  const telling = state.tellings[0]
+  if (telling === undefined) return
+  tellSlice(state, telling, telling.next + SLICE)
+  if (telling.next >= telling.audience.length) finish(state)
+  if (state.tellings.length > 0) self.ref.send({ type: 'slice' })
+}
+
+/** Tells the oldest telling to its end. */
+function finish(state: State): void {
+  const telling = state.tellings.shift()
+  if (telling === undefined) return
+  tellSlice(state, telling, telling.audience.length)
+  telling.done()
+}
+
+function tellSlice(state: State, telling: Telling, until: number): void {
+  const { topic, announcement, audience } = telling
+  const { logged, ...plain } = announcement
+  state.services.counters.add('announcements', Math.max(0, Math.min(until, audience.length) - telling.next))
+  for (; telling.next < until && telling.next < audience.length; telling.next++) {
+    const one = audience[telling.next] as Subscriber | string
+    if (typeof one === 'string') tellSession(state.services, one, plain)
+    // Who has left meanwhile is not told, and not waited for.
+    else if (!one.topics.has(topic)) {
+      if (typeof one.key === 'string') logged?.()
+    } else tell(state, one, typeof one.key === 'string' ? announcement : plain)
+  }
 }
 
 function replyAll(waiting: readonly From[]): void {
@@ -302,6 +375,17 @@ export function elicitationSettled(services: Services, ref: Ref, elicitationId: 
  * who can resume can lose it any more. Rejects with `CallError` when that cannot be known, which may be ignored.
  */
 export function resourceUpdated(services: Services, uri: string): Promise<void> {
+  const near = resourceUpdatedHere(services, uri)
+  const { members } = services
+  if (members === undefined) return near
+  const told = Promise.all([near, members.tell('updated', uri)]).then(() => undefined)
+  told.catch(() => undefined)
+  return told
+}
+
+/** The same, for the clients of this process alone. */
+export function resourceUpdatedHere(services: Services, uri: string): Promise<void> {
+  services.answers?.invalidate(authorTag(uri))
   const told = client(services)
     .call('updated', uri, { timeout: Number.POSITIVE_INFINITY })
     .then(() => undefined)
@@ -311,6 +395,12 @@ export function resourceUpdated(services: Services, uri: string): Promise<void> 
 
 /** Tells everybody whom it concerns that a list changed. */
 export function listChanged(services: Services, list: string): void {
+  listChangedHere(services, list)
+  void services.members?.tell('listChanged', list)
+}
+
+/** The same, for the clients of this process alone. */
+export function listChangedHere(services: Services, list: string): void {
   client(services).cast('listChanged', list)
 }
 
@@ -319,11 +409,18 @@ export function listChanged(services: Services, list: string): void {
  * 2025-11-25, client/elicitation, completion notifications.
  */
 export function elicitationComplete(services: Services, elicitationId: string): void {
+  elicitationCompleteHere(services, elicitationId)
+  void services.members?.tell('elicitationComplete', elicitationId)
+}
+
+/** The same, for the clients of this process alone. */
+export function elicitationCompleteHere(services: Services, elicitationId: string): void {
   client(services).cast('elicitationComplete', elicitationId)
 }
 
 /** A session is over for good: nothing is to be told to it any more. */
 export function forgetSubscriber(services: Services, sessionId: string): void {
+  services.answers?.forget(sessionId)
   client(services).cast('forget', sessionId)
 }
 

@@ -1,5 +1,6 @@
 /** The context of a tool that runs as a task: that of a request whose requester is the task, with checkpoints. */
 import type { TaskInfo } from '#features/context'
+import type { Watch } from '#observability/telemetry'
 import type { ErrorObject } from '#protocol'
 import { CallError, type Ref, type Self, via } from '#runtime'
 import { RequestContext } from './request-context.ts'
@@ -12,10 +13,10 @@ export class TaskContext extends RequestContext {
   override readonly restored: unknown
   private readonly manager: Ref<typeof TaskManager>
 
-  constructor(taskJob: TaskJob, requester: Requester, self: Self) {
+  constructor(taskJob: TaskJob, requester: Requester, watch: Watch, self: Self) {
     const { services, record, isResumed } = taskJob
     const { id, client, auth, params } = record
-    super({ services, requester, client, session: undefined, auth, id, method: 'tools/call', params }, self)
+    super({ services, requester, client, session: undefined, auth, id, method: 'tools/call', params, watch }, self)
     this.task = { id, isResumed }
     // A copy: what the tool does to it must not change the record.
     this.restored = record.checkpoint === undefined ? undefined : structuredClone(record.checkpoint)

@@ -12,6 +12,7 @@ import { isTerminal } from '#lifecycles'
 import { decodeCursor, ErrorCode, type ErrorObject, encodeCursor, encodeNotification, type JsonObject } from '#protocol'
 import type { TaskView } from '#protocol/tasks'
 import { type ChildSpec, child, defineActor, type Ref, type Self, via } from '#runtime'
+import { asked, askFar, listEverywhere, type TaskPage } from './far-tasks.ts'
 import type { Asked, Question, Requester } from './requester.ts'
 import type { Services } from './services.ts'
 import { type AskedQuestion, answer, answerGiven, ask, type GivenAnswer, takeResponses } from './task-questions.ts'
@@ -268,12 +269,6 @@ function late({ record }: Entry): { readonly error: ErrorObject } {
   return { error: { code: ErrorCode.InvalidParams, message } }
 }
 
-/** A page of a list of tasks. */
-export interface TaskPage {
-  readonly views: readonly TaskView[]
-  readonly nextCursor: string | undefined
-}
-
 // ---- client functions ------------------------------------------------------------------------------------------------
 
 type Manager = Ref<typeof TaskManager>
@@ -282,16 +277,6 @@ const manager = (services: Services): Manager => via<typeof TaskManager>(service
 /** The manager always answers, or ends; and a disk takes as long as it takes. */
 const forever = { timeout: Number.POSITIVE_INFINITY }
 
-/** The answer of the manager, or an error while it is being restarted. */
-async function asked<T>(call: Promise<unknown>): Promise<T | { readonly error: ErrorObject }> {
-  try {
-    return (await call) as T
-  } catch {
-    const message = 'The tasks of this server are being restarted. Try again.'
-    return { error: { code: ErrorCode.InternalError, message } }
-  }
-}
-
 /** Creates a task and starts it; resolves once it is durable. `error`: limits, -32603. */
 export function createTask(services: Services, wish: NewTask): Promise<TaskAnswer> {
   return asked(manager(services).call('create', wish, forever))
@@ -299,6 +284,8 @@ export function createTask(services: Services, wish: NewTask): Promise<TaskAnswe
 
 /** The task as it stands. `error`: -32602 for an unknown, expired or foreign id. */
 export function getTask(services: Services, id: string, owner: string): Promise<TaskAnswer> {
+  const far = askFar<TaskAnswer>(services, id, 'getTask', { id, owner })
+  if (far !== undefined) return far
   return asked(manager(services).call('get', { id, owner }, forever))
 }
 
@@ -307,16 +294,34 @@ export function getTask(services: Services, id: string, owner: string): Promise<
  * it is. `error` as `getTask`.
  */
 export function cancelTask(services: Services, id: string, owner: string, isStrict = false): Promise<TaskAnswer> {
+  const far = askFar<TaskAnswer>(services, id, 'cancelTask', { id, owner, isStrict })
+  if (far !== undefined) return far
   return asked(manager(services).call('cancel', { id, owner, isStrict }, forever))
 }
 
 /** Answers open questions of a task, by key; unknown and answered keys are ignored. `error`: as `getTask`, and bad answers. */
 export function updateTask(services: Services, id: string, owner: string, responses: JsonObject): Promise<TaskAnswer> {
+  const far = askFar<TaskAnswer>(services, id, 'updateTask', { id, owner, responses })
+  if (far !== undefined) return far
   return asked(manager(services).call('update', { id, owner, responses }, forever))
 }
 
 /** A page of the owner's tasks. `error`: -32602 for a cursor that is not ours. */
 export function listTasks(
+  services: Services,
+  owner: string,
+  cursor: unknown,
+  pageSize: number,
+): Promise<TaskPage | { readonly error: ErrorObject }> {
+  const { members } = services
+  // The tasks of a session are where it is; those of a principal may be anywhere.
+  return members === undefined || owner.startsWith('session:')
+    ? listTasksHere(services, owner, cursor, pageSize)
+    : listEverywhere(services, owner, cursor, pageSize, listTasksHere)
+}
+
+/** The same, of this process alone. */
+export function listTasksHere(
   services: Services,
   owner: string,
   cursor: unknown,
@@ -337,6 +342,12 @@ export async function awaitTask(
   requester: Requester,
 ): Promise<TaskAnswer> {
   for (;;) {
+    const far = askFar<TaskAnswer>(services, id, 'awaitTask', { id, owner })
+    if (far !== undefined) {
+      const found = await far
+      if ('error' in found || isTerminal(found.view.status) || !ref.alive) return found
+      continue
+    }
     const step = await asked<TaskStep>(manager(services).call('follow', { id, owner, ref, requester }, forever))
     if (!('questions' in step)) return step
     for (const { key, gate, question } of step.questions) {
@@ -371,4 +382,4 @@ export function taskManagerChild(services: Services): ChildSpec {
   return child(TaskManager, services, { id: 'task-manager', name: via(services.names, 'task-manager') })
 }
 
-export type { NewTask, Outcome, TaskAnswer }
+export type { NewTask, Outcome, TaskAnswer, TaskPage }

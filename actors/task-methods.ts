@@ -65,7 +65,10 @@ export async function answerTaskRequest(job: RequestJob, ref: Ref): Promise<Json
   }
 }
 
-async function create({ services, session, auth, client, params }: RequestJob, owner: string): Promise<JsonObject> {
+async function create(
+  { services, session, auth, client, params, watch }: RequestJob,
+  owner: string,
+): Promise<JsonObject> {
   const name = String(params['name'])
   const tool = services.catalog.tools.get(name)
   if (tool === undefined) throw invalidParams(`Unknown tool: ${name}. tools/list names those there are.`)
@@ -77,7 +80,17 @@ async function create({ services, session, auth, client, params }: RequestJob, o
     )
   const { task, ...call } = params
   const ttlMs = isObject(task) && typeof task['ttl'] === 'number' ? task['ttl'] : undefined
-  const wish = { name, params: call, owner, client, form: 'legacy', auth, sessionId: session?.id, ttlMs } as const
+  const wish = {
+    name,
+    params: call,
+    owner,
+    client,
+    form: 'legacy',
+    auth,
+    sessionId: session?.id,
+    ttlMs,
+    trace: watch.traceparent,
+  } as const
   return legacyCreated(viewIn(await createTask(services, wish)), tool.taskMessage)
 }
 

@@ -41,6 +41,8 @@ export interface TaskRecord {
   readonly ttlMs: number
   /** How often it was begun. */
   readonly runs: number
+  /** The span that it was created in, as `traceparent`: its runs are linked to it. */
+  readonly trace?: string | undefined
   readonly journal: readonly JournalEntry[]
   readonly checkpoint?: unknown
   readonly result?: JsonObject

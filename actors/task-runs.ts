@@ -53,6 +53,8 @@ export interface NewTask {
   readonly sessionId?: string | undefined
   /** How long the client wants it kept, in ms from now; kept within the limits. */
   readonly ttlMs?: number | undefined
+  /** The span that it is created in, as `traceparent`. */
+  readonly trace?: string | undefined
   /** Answers that the client gave before there was a task, by the key of their question. */
   readonly answers?: { readonly [key: string]: { readonly digest: string; readonly result: JsonObject } } | undefined
 }
@@ -93,7 +95,7 @@ export function create(state: State, wish: NewTask, self: Self<State>): Entry | 
     return refused(`The call takes ${size} characters of JSON; a task may take ${limits.sizeMax}.`)
   const now = self.system.clock.wallNow()
   const record: TaskRecord = {
-    id: self.system.random.token(TASK_ID_BYTES),
+    id: (services.members?.mark ?? '') + self.system.random.token(TASK_ID_BYTES),
     sequence: state.lastSequence + 1,
     form: wish.form,
     owner: wish.owner,
@@ -108,6 +110,7 @@ export function create(state: State, wish: NewTask, self: Self<State>): Entry | 
     updatedAtMs: now,
     ttlMs: ttlOf(state, wish),
     runs: 1,
+    ...(wish.trace !== undefined && { trace: wish.trace }),
     journal: Object.entries(wish.answers ?? {}).map(
       ([key, { digest, result }]): JournalEntry => ({ key, digest, answer: { result } }),
     ),

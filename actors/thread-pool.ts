@@ -22,8 +22,9 @@ type Outcome = { readonly value: unknown } | { readonly error: unknown }
 export const ThreadPoolProcess = defineActor({
   name: 'thread-pool',
   trapExits: true,
-  init: (_arg: undefined, self: Self<never>) => {
+  init: (services: Services, self: Self<never>) => {
     const pool = new ThreadPool()
+    services.telemetry.metrics.read('threads_pending', () => pool.pending)
     // Killed, it has no last words, but its threads must not go on.
     self.signal.addEventListener('abort', () => void pool.close(), { once: true })
     return pool
@@ -55,5 +56,5 @@ export async function runInThread(names: NameTable, tool: Tool, args: unknown, c
 }
 
 export function threadPoolChild(services: Services): ChildSpec {
-  return child(ThreadPoolProcess, undefined, { id: 'thread-pool', name: via(services.names, 'thread-pool') })
+  return child(ThreadPoolProcess, services, { id: 'thread-pool', name: via(services.names, 'thread-pool') })
 }

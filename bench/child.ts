@@ -21,9 +21,9 @@ export interface Child {
   stderr(): string
 }
 
-/** Starts `node <program> ...args`; stdin and stdout are pipes. */
-export function startChild(program: string, args: readonly string[]): Child {
-  const flags = ['--expose-gc', '--import', pathToFileURL(built('probe.js')).href]
+/** Starts `node ...nodeFlags <program> ...args`; stdin and stdout are pipes. */
+export function startChild(program: string, args: readonly string[], nodeFlags: readonly string[] = []): Child {
+  const flags = ['--expose-gc', '--import', pathToFileURL(built('probe.js')).href, ...nodeFlags]
   const child = spawn(process.execPath, [...flags, program, ...args], {
     cwd: root,
     stdio: ['pipe', 'pipe', 'pipe', 'ipc'],

@@ -1,5 +1,5 @@
 // The parts 'stdio' and 'http': runs the harness, prints its table, and says what is to be reached.
-import type { Figure } from './figures.ts'
+import type { Figure, Target } from './figures.ts'
 import { compare, contenders, measureTransport, type Row, sizes, type TransportName } from './harness.ts'
 import { havePeers, type Wish } from './options.ts'
 import { formatNumber, formatRatio, formatTable } from './table.ts'
@@ -67,26 +67,12 @@ function figuresOf(row: Row, rows: readonly Row[]): Figure[] {
   if (row.paced === undefined) {
     figures.unshift({ group: `${load}: calls/s`, name, value: row.callsPerSecond, unit: 'calls/s', better: 'more' })
     if (row.role !== 'ours') return figures
-    const group = `${load}: beside the others`
     const target = targets[transport]
-    if (speed !== undefined)
-      figures.push({
-        group,
-        name: 'bough, calls/s of SDK v2',
-        value: speed,
-        unit: 'x',
-        better: 'more',
-        target: target.speed,
-      })
-    if (cpu !== undefined)
-      figures.push({
-        group,
-        name: 'bough, CPU of the bare one',
-        value: cpu,
-        unit: 'x',
-        better: 'less',
-        target: target.cpu,
-      })
+    const add = (group: string, value: number | undefined, better: Figure['better'], aim: Target): void => {
+      if (value !== undefined) figures.push({ group: `${load}: ${group}`, name, value, unit: 'x', better, target: aim })
+    }
+    add('calls/s of the fastest SDK v2', speed, 'more', target.speed)
+    add('CPU of the bare server', cpu, 'less', target.cpu)
     return figures
   }
   const peers = rows.filter((other) => other.role === 'peer' && other.paced === row.paced)

@@ -6,6 +6,7 @@
 // `node dist/bench/growth.js [--small]`. A long part: some minutes.
 import { freePort, startChild, untilListening } from './child.ts'
 import { recordFigures } from './figures.ts'
+import { fitLine } from './line-fit.ts'
 import { closedLoop, type Wire } from './load.ts'
 import { httpWire, openSession } from './load-http.ts'
 import { stdioWire } from './load-stdio.ts'
@@ -21,17 +22,6 @@ const inFlight = 64
 const sliceMs = isSmall ? 50 : 2_000
 /** Slices at most, should the machine be very slow. */
 const slicesMax = 2_000
-
-/** The least-squares line through (x, y): its slope, and the slope's standard error. */
-function line(points: readonly (readonly [number, number])[]): { slope: number; error: number } {
-  const n = points.length
-  const meanX = points.reduce((sum, [x]) => sum + x, 0) / n
-  const meanY = points.reduce((sum, [, y]) => sum + y, 0) / n
-  const sumXX = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0)
-  const slope = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0) / sumXX
-  const rest = points.reduce((sum, [x, y]) => sum + (y - meanY - slope * (x - meanX)) ** 2, 0)
-  return { slope, error: Math.sqrt(rest / Math.max(1, n - 2) / sumXX) }
-}
 
 const rows: string[][] = []
 for (const transport of ['stdio', 'http'] as const) {
@@ -51,7 +41,7 @@ for (const transport of ['stdio', 'http'] as const) {
       calls += (await closedLoop(wire, inFlight, sliceMs)).calls
       if (calls >= (points.length * callsMin) / looks) points.push([calls, (await child.usage(true)).heapBytes])
     }
-    const { slope, error } = line(points.slice(warmLooks))
+    const { slope, error } = fitLine(points.slice(warmLooks))
     const first = points[warmLooks]?.[1] ?? 0
     const last = points.at(-1)?.[1] ?? 0
     rows.push([

@@ -35,12 +35,19 @@ export const parts: readonly Part[] = [
   { name: 'kernel', title: 'the actor runtime beside others', run: runKernel },
   { name: 'stdio', title: 'echo over stdio', run: (wish) => runTransport('stdio', wish) },
   { name: 'http', title: 'echo over Streamable HTTP', run: (wish) => runTransport('http', wish) },
+  program('path', 'where the time of a call goes'),
   program('threads', 'calls to an actor in a thread'),
   program('protocol', 'tasks, completions, questions and both eras, latencies of a client'),
   program('client', 'what a call costs its client, beside others'),
   program('sessions', 'idle sessions, and tools that hang or loop beside other calls'),
+  program('cache', 'reads of what is kept, in process, across threads and across processes'),
   program('fanout', 'one change told to many subscribers'),
+  program('observability', 'what being watched costs a server that nobody reads'),
+  program('processes', 'one server in one process and in two'),
+  program('overload', 'five times the load that a server can take'),
   program('growth', 'the heap over a million calls', { isLong: true }),
+  program('connections', 'ten thousand connections that call, and are cut', { isLong: true }),
+  program('soak', 'sessions that come and go on every transport for millions of calls', { isLong: true }),
 ]
 
 /** Runs a program that measures by itself. Throws what it said when it fails. */

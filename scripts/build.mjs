@@ -16,6 +16,7 @@ const sources = [
   'supervisors',
   'examples',
   'bench',
+  'property/fuzz',
   'package.json',
   'tsconfig.json',
   'tsconfig.build.json',

@@ -11,7 +11,10 @@ export type { SkillContent, SkillFile, SkillOptions } from '#features/skill'
 export type { ToolOptions, ToolReturn } from '#features/tool'
 export type { Deprecation } from '#features/tool-options'
 export type { ResourceUi, ToolUi } from '#features/ui'
-export { createLogger, type Logger, type LoggerOptions } from '#observability/logger'
+export type { LogLevelName, LogModule } from '#observability/log-levels'
+export { createLogger, type LogDoor, type Logger, type LoggerOptions } from '#observability/logger'
+export type { Readiness } from '#observability/outside'
+export type { RedactionOptions } from '#observability/redaction'
 export type { Report, ServerEvent } from '#observability/report'
 export {
   type Annotations,

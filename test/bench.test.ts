@@ -57,6 +57,17 @@ describe('the benchmarks, at their small size', () => {
     120_000,
   )
 
+  it('measure reads of kept answers in every place and by every reader, and whole requests', () => {
+    const printed = run('dist/bench/run.js', 'cache', '--small')
+    const [, ...reads] = tableUnder('Node', printed.slice(printed.indexOf('\ncache:')))
+    expect(new Set(reads.map(([where]) => where))).toEqual(new Set(['shared memory', 'lmdb']))
+    expect(new Set(reads.map(([, , reader]) => reader))).toEqual(
+      new Set(['same thread', 'another thread', 'another process', 'invalidation']),
+    )
+    const [, ...requests] = tableUnder('whole requests', printed)
+    expect(requests).toHaveLength(12)
+  }, 120_000)
+
   it('measure the client beside the official one and the bare limit, over both transports', () => {
     const printed = run('dist/bench/run.js', 'client', '--small')
     for (const [transport, bare] of [
@@ -70,5 +81,14 @@ describe('the benchmarks, at their small size', () => {
       for (const name of [bare, 'SDK v2 client', 'bough, 2025-11-25']) expect(names).toContain(name)
       expect(rows.some(([, load]) => load === 'batches of 100')).toBe(true)
     }
+  }, 120_000)
+
+  it('measure what is left under five times the load, with no connection cut and no refusal out of shape', () => {
+    const printed = run('dist/bench/run.js', 'overload', '--small')
+    const [head = [], ...rows] = tableUnder('overload', printed)
+    expect(head.slice(0, 3)).toEqual(['tool', 'peak/s', 'useful/s'])
+    expect(rows).toHaveLength(1)
+    expect(rows[0]?.at(-1)).toBe('0')
+    expect(rows[0]?.at(-2)).not.toContain('cut')
   }, 120_000)
 })

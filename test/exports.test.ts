@@ -17,15 +17,16 @@ const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== '
 /** The packages that each subpath loads directly; those that they load themselves are theirs. */
 const needs: Readonly<Record<string, readonly string[]>> = {
   './workers': ['piscina'],
-  './client': ['ajv', 'ajv-formats', 'undici', 'xstate'],
-  './client/testing': ['ajv', 'ajv-formats', 'pino', 'piscina', 'undici', 'xstate'],
-  './proxy': ['ajv', 'ajv-formats', 'pino', 'piscina', 'undici', 'xstate'],
+  './client': ['@opentelemetry/api', 'ajv', 'ajv-formats', 'undici', 'xstate'],
+  './client/testing': ['@opentelemetry/api', 'ajv', 'ajv-formats', 'pino', 'piscina', 'undici', 'xstate'],
+  './proxy': ['@opentelemetry/api', 'ajv', 'ajv-formats', 'pino', 'piscina', 'undici', 'xstate'],
+  './transports/ws': ['ws'],
   './auth': ['jose', 'oauth4webapi'],
-  '.': ['ajv', 'ajv-formats', 'pino', 'piscina', 'xstate'],
-  './server': ['ajv', 'ajv-formats', 'pino', 'piscina', 'xstate'],
+  '.': ['@opentelemetry/api', 'ajv', 'ajv-formats', 'pino', 'piscina', 'xstate'],
+  './server': ['@opentelemetry/api', 'ajv', 'ajv-formats', 'pino', 'piscina', 'xstate'],
   './protocol': ['ajv', 'ajv-formats'],
   './lifecycles': ['xstate'],
-  './observability': ['pino'],
+  './observability': ['@opentelemetry/api', 'pino'],
 }
 
 interface Loaded {

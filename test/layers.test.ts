@@ -18,7 +18,17 @@ interface Layer {
 }
 
 const low = ['structures', 'runtime', 'protocol']
-const middle = ['features', 'lifecycles', 'transports', 'storage', 'auth', 'observability', 'workers', 'intelligence']
+const middle = [
+  'features',
+  'lifecycles',
+  'transports',
+  'storage',
+  'auth',
+  'observability',
+  'workers',
+  'intelligence',
+  'cache',
+]
 
 const layers: Readonly<Record<string, Layer>> = {
   structures: { number: 0, may: [], packages: [], isPure: true },
@@ -26,11 +36,12 @@ const layers: Readonly<Record<string, Layer>> = {
   protocol: { number: 1, may: [], packages: ['ajv', 'ajv-formats'], isPure: true },
   features: { number: 2, may: low, packages: [], isPure: true },
   lifecycles: { number: 2, may: low, packages: ['xstate'], isPure: true },
-  transports: { number: 2, may: low, packages: ['undici'] },
+  transports: { number: 2, may: low, packages: ['undici', 'ws'] },
   storage: { number: 2, may: low, packages: ['better-sqlite3'] },
   auth: { number: 2, may: low, packages: ['jose', 'oauth4webapi'] },
-  observability: { number: 2, may: low, packages: ['pino'] },
+  observability: { number: 2, may: low, packages: ['pino', '@opentelemetry/api'] },
   workers: { number: 2, may: low, packages: ['piscina'] },
+  cache: { number: 2, may: low, packages: ['lmdb'] },
   intelligence: { number: 2, may: low, packages: [] },
   testing: { number: 2, may: low, packages: [] },
   actors: { number: 3, may: [...low, ...middle], packages: [] },

@@ -1,4 +1,4 @@
-// The server of the load benchmarks: `--http <port>`. Tools that echo, hang, loop in a thread, and change a resource.
+// The server of the load benchmarks: `--http <port> [--processes <n>]`. Tools that echo, hang, loop in a thread, and change a resource.
 import { createServer, serve } from 'bough'
 
 const HANG_MS = 600_000
@@ -19,11 +19,12 @@ server.tool('loop', {
 server.resource('bench://news', { read: () => 'none' })
 server.tool('touch', { run: () => app.resourceUpdated('bench://news').then(() => 'touched') })
 
-const [, port] = process.argv.slice(2)
+const [, port, , processes = '1'] = process.argv.slice(2)
 const app = await serve(server, {
   http: { port: Number(port) },
   logger: false,
   sessions: { max: 25_000 },
   drainMs: 100,
+  processes: Number(processes),
 })
 process.once('SIGTERM', () => void app.stop().then(() => process.exit(0)))

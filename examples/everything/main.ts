@@ -26,15 +26,19 @@ if (command.kind === 'help') {
   try {
     const app = await serve(everythingServer(command.manyTools), {
       ...(command.http && { http: command.http }),
+      ...(command.ws && { ws: command.ws }),
+      ...(command.tcp && { tcp: command.tcp }),
+      ...(command.sse && { sse: command.sse }),
       stdio: command.stdio,
       // A test that crashes tools by the thousand may never read standard error: it stays empty unless asked for.
       logger: command.log === 'silent' ? false : createLogger({ level: command.log }),
       pageSize: PAGE_SIZE,
       store: command.store,
+      processes: command.processes,
       ...(command.tokens && { auth: staticTokens(command.tokens) }),
       sessions: { max: SESSIONS_MAX, idleMs: SESSION_IDLE_MS },
     })
-    for (const url of app.urls) process.stderr.write(`Everything server: ${url}\n`)
+    if (app.isPrimary) for (const url of app.urls) process.stderr.write(`Everything server: ${url}\n`)
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     process.exitCode = 1

@@ -126,7 +126,7 @@ export class Gate implements Authenticator {
         request,
       )
     }
-    const resource = this.#resource ?? canonicalUrl(request.url)
+    const resource = this.#resource ?? canonicalUrl(request.url) ?? bareAddressIn(request.url)
     if (resource === undefined)
       return this.#refuse(fault('invalid_request', 'The URL of the request cannot be read'), request)
     const verification = { token, request, resource }
@@ -235,4 +235,9 @@ export class Gate implements Authenticator {
       dpopNonce: this.#proofs?.nonce,
     })
   }
+}
+
+/** The address of a TCP server, which is all that its clients name. */
+function bareAddressIn(url: string): string | undefined {
+  return /^(?:tcp|tls):/.test(url) ? url : undefined
 }

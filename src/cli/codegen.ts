@@ -14,12 +14,13 @@ const help = `bough codegen <url> [options]
 bough codegen [options] -- <command> [arguments]
 
 Writes a typed client from what a server lists: a function for each tool, prompt, resource and resource template, and types for
-what they take and give. The server is an address, or a command that speaks MCP on its standard input and output.
+what they take and give. The server is an address (http, https, ws, wss, tcp, tls), or a command that speaks MCP on its standard
+input and output.
 
   --out <file>             where to write; without it the text goes to standard output
   --name <name>            what the function's name begins with; the server's name where there is none
   --check                  write nothing, and end with status 1 when the file is not what would be written
-  --header <name: value>   a header of every HTTP request; may be repeated
+  --header <name: value>   a header of every request, or of the one that opens a WebSocket; may be repeated
   --timeout <ms>           how long connecting, and each request, may take; default 30000
   --help                   this text
 `

@@ -98,6 +98,16 @@ export class Client {
     return server
   }
 
+  /** What was counted of its requests, its connection and what it was asked: a number per name, or one per label. */
+  metrics(): Record<string, number | Record<string, number>> {
+    return this.requests.services.telemetry.metrics.counters.snapshot()
+  }
+
+  /** Every metric of the client as Prometheus text; see docs/metrics.md. */
+  metricsText(): string {
+    return this.requests.services.telemetry.text()
+  }
+
   /** 'operating' while there is a connection. */
   get phase(): ConnectionPhase {
     return this.requests.services.known.phase

@@ -7,6 +7,7 @@
  */
 import { whenReady } from '#actors/client-connection'
 import type { ClientNews, ClientServices, ListKind } from '#actors/client-services'
+import { ClientTelemetry } from '#observability/client-telemetry'
 import type { JsonObject, LogLevel } from '#protocol'
 import { CallError, createNames, createSystem, type SupervisorRef, type System } from '#runtime'
 import { ClientTree } from '#supervisors/client'
@@ -58,7 +59,9 @@ export async function connect(
     },
     wanted: { uris: new Map(), lists: new Map(), tasks: new Map() },
     news: newsOf(listeners, cache, warn),
+    telemetry: new ClientTelemetry(() => system.clock.now()),
   }
+  nameReadings(services)
   const gate = gateOf(options, services)
   const closed = new AbortController()
   const tree = await (startTree?.(services) ?? system.start(ClientTree, services))
@@ -79,13 +82,19 @@ export async function connect(
     throw error
   }
   return new Client({
-    requests: new Requests(services, timings, closed.signal, gate),
+    requests: new Requests(services, listeners, timings, closed.signal, gate),
     listeners,
     cache,
     validatesOutput: options.validateOutput ?? true,
     isHttp: () => services.transports[services.known.transport]?.name === 'http',
     close,
   })
+}
+
+/** What is looked up only when somebody asks for the client's metrics. */
+function nameReadings({ telemetry, known }: ClientServices): void {
+  telemetry.metrics.read('client_connections', () => known.operated)
+  telemetry.metrics.read('client_connected', () => Number(known.phase === 'operating'))
 }
 
 export function ownSystem({ clock, random, events }: ConnectOptions): System {

@@ -5,11 +5,14 @@ import type { Clock, EventSink, Random, System } from '#runtime'
 import type { HttpClientOptions } from '#transports/client-http'
 import type { ClientTransport, RequestAuthorizer } from '#transports/client-port'
 import type { StdioClientOptions } from '#transports/client-stdio'
+import type { TcpClientOptions } from '#transports/client-tcp'
+import type { WsClientOptions } from '#transports/client-ws'
 import { type CapabilityOption, capabilitiesOf } from './capabilities.ts'
 
 /**
- * A server: the URL of its endpoint (`http:` or `https:`; a path that ends in `/sse` is spoken to as the HTTP+SSE transport of
- * 2024-11-05), a command to start, a transport, or 'auto', which looks into the environment.
+ * A server: the URL of its endpoint (`http:` or `https:`, where a path that ends in `/sse` is spoken to as the HTTP+SSE transport
+ * of 2024-11-05; `ws:` or `wss:`; `tcp://host:port` or `tls://host:port`), a command to start, a transport, or 'auto', which looks
+ * into the environment.
  */
 export type Target =
   | string
@@ -49,7 +52,7 @@ export interface ConnectOptions {
   readonly maxTimeout?: number
   /** Milliseconds that opening, and each request of the handshake, may take; default 30 000, with `auth` 330 000. */
   readonly connectTimeout?: number
-  /** Milliseconds after which a server on a connection (stdio) that ignores the probe is taken for legacy; default 5 000. */
+  /** Milliseconds after which a server on a connection (stdio, WebSocket, TCP) that ignores the probe is taken for legacy; default 5 000. */
   readonly probeTimeout?: number
   /** Milliseconds that a handler may take; default 300 000. */
   readonly handlerTimeout?: number
@@ -68,12 +71,16 @@ export interface ConnectOptions {
   readonly validateOutput?: boolean
   /** Whether lists and reads are kept for as long as the server allows; default true. */
   readonly cache?: boolean
-  /** HTTP: headers of every request. */
+  /** HTTP: headers of every request. WebSocket: of the request that opens the connection. TCP: Authorization, and no other. */
   readonly headers?: Readonly<Record<string, string>>
-  /** HTTP: what authorizes requests, such as an OAuth client of `bough/auth`. */
+  /** HTTP, and for each connection WebSocket and TCP: what authorizes requests, such as an OAuth client of `bough/auth`. */
   readonly auth?: RequestAuthorizer
   /** HTTP: everything else. */
   readonly http?: Omit<HttpClientOptions, 'url' | 'headers' | 'authorizer' | 'clock' | 'random'>
+  /** WebSocket: everything else. */
+  readonly ws?: Omit<WsClientOptions, 'url' | 'headers' | 'authorizer' | 'clock'>
+  /** TCP: everything else. */
+  readonly tcp?: Omit<TcpClientOptions, 'host' | 'port' | 'authorization' | 'authorizer' | 'clock'>
   /** Ends the attempt to connect. */
   readonly signal?: AbortSignal
   /** A system to live in; by default one of its own, which `close` ends. */

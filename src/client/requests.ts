@@ -10,6 +10,7 @@ import type { JsonObject } from '#protocol'
 import { CallError, type System } from '#runtime'
 import { type ClientError, clientError, errorOf } from './errors.ts'
 import type { Gate } from './gate.ts'
+import type { Listeners } from './listeners.ts'
 import { type Timings, timingsOf } from './options.ts'
 
 export interface RequestOptions {
@@ -45,12 +46,20 @@ const RESTART_MS = 10
 
 export class Requests {
   readonly services: ClientServices
+  readonly listeners: Listeners
   private readonly defaults: Timings
   private readonly closed: AbortSignal
   private readonly gate: Gate | undefined
 
-  constructor(services: ClientServices, defaults: Timings, closed: AbortSignal, gate?: Gate) {
+  constructor(
+    services: ClientServices,
+    listeners: Listeners,
+    defaults: Timings,
+    closed: AbortSignal,
+    gate: Gate | undefined,
+  ) {
     this.services = services
+    this.listeners = listeners
     this.defaults = defaults
     this.closed = closed
     this.gate = gate
@@ -63,9 +72,29 @@ export class Requests {
     options: RequestOptions,
     manner: Manner,
   ): Promise<JsonObject> {
-    const { signal, onProgress, meta } = options
+    const { meta } = options
+    const { telemetry, known, transports } = this.services
+    const own = meta === undefined ? params : { ...params, _meta: { ...(params?.['_meta'] as JsonObject), ...meta } }
+    const transport = transports[known.transport]?.name
+    const watch = telemetry.begin({ method, params: own, protocolVersion: known.server?.protocolVersion, transport })
+    try {
+      const result = await this.sendWhole(method, watch.params(own), options, manner)
+      watch.end(undefined, result['isError'] === true)
+      return result
+    } catch (error) {
+      watch.end((error as Partial<ClientError>).code ?? 'other')
+      throw error
+    }
+  }
+
+  private async sendWhole(
+    method: string,
+    whole: JsonObject | undefined,
+    options: RequestOptions,
+    manner: Manner,
+  ): Promise<JsonObject> {
+    const { signal, onProgress } = options
     const { system } = this.services
-    const whole = meta === undefined ? params : { ...params, _meta: { ...(params?.['_meta'] as JsonObject), ...meta } }
     const timings = timingsOf(this.defaults, options)
     const endMs = system.clock.now() + timings.timeoutMaxMs
     let hasRun = false

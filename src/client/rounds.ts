@@ -9,6 +9,7 @@ import type { ClientHandlers, ClientServices } from '#actors/client-services'
 import { isObject, type JsonObject, methodRow } from '#protocol'
 import { clientError } from './errors.ts'
 import { cancelled, type Manner, pause, type RequestOptions, type Requests } from './requests.ts'
+import { sendWithVisits } from './visits.ts'
 
 /** How often a server may ask before one request is given up. */
 const ROUNDS_MAX = 32
@@ -34,9 +35,10 @@ export async function inRounds(
   mayBeTask = false,
 ): Promise<Rounds> {
   const { services } = requests
+  const answering = servicesFor(services, options.handlers)
   let sent = params
   for (let round = 0; ; round++) {
-    const result = await requests.send(method, sent, options, manner)
+    const result = await sendWithVisits(requests, answering, method, sent, options, manner)
     const { server } = services.known
     const kind = server?.era === 'modern' ? (result['resultType'] ?? 'complete') : 'complete'
     if (kind === 'complete' || (kind === 'task' && mayBeTask)) return { result, hasAsked: round > 0 }
@@ -57,7 +59,7 @@ export async function inRounds(
     if (Object.keys(wanted).length === 0) {
       await pause(services.system, Math.min(IDLE_ROUND_MS * 2 ** round, IDLE_ROUND_MS_MAX), signal)
     }
-    const inputResponses = await answerAll(servicesFor(services, options.handlers), method, wanted, signal)
+    const inputResponses = await answerAll(answering, method, wanted, signal)
     if (signal?.aborted === true) throw cancelled(method, signal, true)
     sent = {
       ...params,

@@ -3,7 +3,15 @@
  * function throws is told to `failed`; for a tool it becomes an `isError` result, elsewhere an internal error. A value comes
  * back at once where nothing was asynchronous.
  */
-import { ErrorCode, internalError, invalidParams, type JsonObject, ProtocolError, resourceNotFound } from '#protocol'
+import {
+  ErrorCode,
+  internalError,
+  invalidParams,
+  type JsonObject,
+  type ParseResult,
+  ProtocolError,
+  resourceNotFound,
+} from '#protocol'
 import type { Catalog } from './catalog.ts'
 import { complete } from './completion.ts'
 import type { ToolContext } from './context.ts'
@@ -50,31 +58,32 @@ export function callTool(
       `Tool "${name}" runs only as a task: call it with the parameter "task".`,
     )
   }
-  const crashed = (error: unknown): JsonObject => {
-    if (error instanceof ProtocolError) throw error
-    failed('tool', name, error)
-    return crashResult(tool, error) as unknown as JsonObject
-  }
-  const shaped = (returned: unknown): unknown => toToolResult(returned, tool)
-  const run = (args: unknown): unknown => {
-    const returned = tool.isolate === 'thread' ? runIsolated(tool, args) : tool.run(args, ctx)
-    return isThenable(returned) ? returned.then(shaped) : shaped(returned)
-  }
   try {
     const parsed = tool.input.parse(params['arguments'])
     const result =
       parsed instanceof Promise
-        ? parsed.then((later) => (later.ok ? run(later.value) : inputErrorResult(tool, later.issues)))
-        : parsed.ok
-          ? run(parsed.value)
-          : inputErrorResult(tool, parsed.issues)
-    // Neutral results are JSON objects; the types above say which.
+        ? parsed.then((later) => runTool(tool, later, ctx, runIsolated))
+        : runTool(tool, parsed, ctx, runIsolated)
+    // Neutral results are JSON objects; `toToolResult` says which.
     return isThenable(result)
-      ? (result.then((later) => later as JsonObject, crashed) as Promise<JsonObject>)
+      ? (result.then(undefined, (error) => toolCrashed(tool, error, failed)) as Promise<JsonObject>)
       : (result as JsonObject)
   } catch (error) {
-    return crashed(error)
+    return toolCrashed(tool, error, failed)
   }
+}
+
+/** The result of a run with arguments that were parsed; a promise where the tool gave one. */
+function runTool(tool: Tool, parsed: ParseResult, ctx: ToolContext, runIsolated: RunIsolated): unknown {
+  if (!parsed.ok) return inputErrorResult(tool, parsed.issues)
+  const returned = tool.isolate === 'thread' ? runIsolated(tool, parsed.value) : tool.run(parsed.value, ctx)
+  return isThenable(returned) ? returned.then((later) => toToolResult(later, tool)) : toToolResult(returned, tool)
+}
+
+function toolCrashed(tool: Tool, error: unknown, failed: Failed): JsonObject {
+  if (error instanceof ProtocolError) throw error
+  failed('tool', tool.key, error)
+  return crashResult(tool, error) as unknown as JsonObject
 }
 
 /** Runs what a tool has to ask before its call becomes a task. Resolves to an empty result; rejects as the tool does. */

@@ -26,6 +26,7 @@ import {
   withCacheHints,
 } from '#protocol'
 import { encodeLiteral } from '#protocol/uri-template'
+import { type AnswerCaching, type Caching, cachingOf } from './caching.ts'
 import { type Completer, checkCompleter } from './completion.ts'
 import type { ToolContext } from './context.ts'
 import { checkOptions, checkShown, checkTexts, FeatureError, isRecord, pick, refuse } from './definition.ts'
@@ -40,12 +41,7 @@ export type ReadReturn =
   | (ReadResult & { readonly cache?: ReadCache })
 
 /** How long and by whom what was read may be kept. Revisions before 2026-07-28 have no words for it. */
-export interface ReadCache {
-  /** Milliseconds, 0 or more. */
-  readonly ttlMs: number
-  /** 'public': the same for every caller, so that caches may share it. */
-  readonly scope: 'public' | 'private'
-}
+export type ReadCache = Pick<AnswerCaching, 'ttlMs' | 'scope'>
 
 interface Described {
   /** Default: the URI or the template. */
@@ -56,8 +52,8 @@ interface Described {
   readonly annotations?: Annotations | undefined
   /** Each `src` is an https: or data: URI. */
   readonly icons?: readonly Icon[] | undefined
-  /** Default: what the server says for all. */
-  readonly cache?: ReadCache | undefined
+  /** How long the server keeps what was read, and what clients are told; by default nothing is kept. */
+  readonly cache?: AnswerCaching | undefined
   /** What a user interface needs of its host; for URIs that begin with ui://. */
   readonly ui?: ResourceUi | undefined
   /** Keys of your own, such as 'com.example/owner'; prefixes with the second label `mcp` or `modelcontextprotocol` are taken. */
@@ -91,6 +87,8 @@ export interface Resource {
   readonly key: string
   readonly entity: ResourceEntity
   readonly cache: CacheHints | undefined
+  /** How the server keeps what was read; undefined for not at all. */
+  readonly caching?: Caching | undefined
   read(variables: TemplateVariables, ctx: ToolContext, uri: string): unknown
 }
 
@@ -101,6 +99,8 @@ export interface ResourceTemplate {
   readonly key: string
   readonly entity: ResourceTemplateEntity
   readonly cache: CacheHints | undefined
+  /** How the server keeps what was read; undefined for not at all. */
+  readonly caching?: Caching | undefined
   readonly template: UriTemplate
   readonly complete: { readonly [variable: string]: Completer }
   readonly list: ResourceTemplateOptions['list']
@@ -129,6 +129,7 @@ export function defineResource(uri: string, options: ResourceOptions): Resource 
     // pick leaves out what is undefined
     entity: { uri, name: options.name ?? uri, ...described, ...uiMembers(what, uri, options) } as ResourceEntity,
     cache: cacheOf(what, options.cache),
+    caching: cachingOf(what, options.cache, options.read),
     read: (variables, ctx, asked) => options.read(variables, ctx, asked),
   }
 }
@@ -162,6 +163,7 @@ export function defineResourceTemplate(text: string, options: ResourceTemplateOp
       ...uiMembers(what, text, options),
     } as ResourceTemplateEntity, // as above
     cache: cacheOf(what, options.cache),
+    caching: cachingOf(what, options.cache, options.read),
     template,
     complete,
     list,

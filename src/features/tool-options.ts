@@ -46,6 +46,16 @@ export interface ToolTraits {
   readonly _meta?: JsonObject | undefined
 }
 
+/** When a tool that fails is left alone. */
+export interface BreakerOptions {
+  /** Failures in a row (throws and time-outs) after which it is not called; default 5. */
+  readonly failures?: number
+  /** Milliseconds after which a call is tried again; default 10 000. */
+  readonly resetMs?: number
+  /** Calls that are tried at once then; default 1. */
+  readonly trials?: number
+}
+
 /** Where `_meta` of a listed tool holds its version, and its deprecation: `true` or a `Deprecation`. */
 export const VERSION_META_KEY = 'bough/version'
 export const DEPRECATED_META_KEY = 'bough/deprecated'
@@ -140,4 +150,20 @@ function checkText(what: string, name: string, value: unknown, lengthMax: number
   if (value === undefined) return
   if (typeof value !== 'string' || value === '' || value.length > lengthMax)
     refuse(what, `${name} must be a text of 1 to ${lengthMax} characters, got ${describeValue(value)}`)
+}
+
+/** The breaker with its defaults, or undefined for none. */
+export function breakerOf(what: string, breaker: unknown): Required<BreakerOptions> | undefined {
+  if (breaker === undefined || breaker === false) return undefined
+  const defaults = { failures: 5, resetMs: 10_000, trials: 1 }
+  if (breaker === true) return defaults
+  if (!isRecord(breaker))
+    refuse(what, `breaker must be true or { failures, resetMs, trials }, got ${describeValue(breaker)}`)
+  for (const [name, value] of Object.entries(breaker)) {
+    if (!Object.hasOwn(defaults, name))
+      refuse(what, `breaker has the member "${name}"; failures, resetMs and trials exist`)
+    if (!Number.isInteger(value) || (value as number) < 1)
+      refuse(what, `breaker.${name} must be a whole number of at least 1, got ${describeValue(value)}`)
+  }
+  return { ...defaults, ...breaker }
 }

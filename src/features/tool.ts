@@ -26,10 +26,19 @@ import {
   type ToolEntity,
   type ToolResult,
 } from '#protocol'
+import { type AnswerCaching, type Caching, cachingOf } from './caching.ts'
 import type { ToolContext } from './context.ts'
 import { checkName, checkOptions, checkShown, checkTexts, FeatureError, pick, refuse } from './definition.ts'
 import { functionSource } from './function-source.ts'
-import { checkScopes, checkToolAnnotations, type ToolTraits, taskSupportOf, toolMeta } from './tool-options.ts'
+import {
+  type BreakerOptions,
+  breakerOf,
+  checkScopes,
+  checkToolAnnotations,
+  type ToolTraits,
+  taskSupportOf,
+  toolMeta,
+} from './tool-options.ts'
 
 /**
  * Text, content blocks, a structured value (any JSON value, sent as JSON text too), a whole result, or nothing. Clients of
@@ -60,6 +69,16 @@ export interface ToolOptions<S extends AnySchema | undefined = AnySchema | undef
   readonly icons?: readonly Icon[] | undefined
   /** Longest run, in ms; default 60_000. */
   readonly timeout?: number | undefined
+  /**
+   * How long the server keeps an answer, for calls with the same arguments. Only for a tool that says `readOnlyHint`, and whose
+   * answer depends on its arguments and its caller alone. By default nothing is kept.
+   */
+  readonly cache?: AnswerCaching | undefined
+  /**
+   * Stands before the tool and, when it fails too often in a row, answers at once that it is not called now; `true` for all
+   * defaults. Default: none.
+   */
+  readonly breaker?: boolean | BreakerOptions | undefined
   /** Default 'process'. */
   readonly isolate?: Isolation | undefined
   /**
@@ -81,6 +100,10 @@ export interface Tool {
   readonly output: InputSchema | undefined
   readonly timeoutMs: number
   readonly isolate: Isolation
+  /** Undefined where every call is made. */
+  readonly breaker?: Required<BreakerOptions> | undefined
+  /** How its answers are kept; undefined for not at all. */
+  readonly caching?: Caching | undefined
   /** What the caller must be granted. */
   readonly scopes: readonly string[]
   /** Whether a task of it may run again after a restart. */
@@ -125,6 +148,14 @@ export function defineTool<const S extends AnySchema | undefined = undefined>(
   if (options.prepare !== undefined && typeof options.prepare !== 'function') {
     refuse(what, `prepare must be a function, got ${describeValue(options.prepare)}`)
   }
+  const caching = cachingOf(what, options.cache, options.run)
+  if (caching !== undefined && options.annotations?.readOnlyHint !== true)
+    refuse(
+      what,
+      'cache is for tools that only read. Say annotations: { readOnlyHint: true } if it does, or leave cache out',
+    )
+  if (caching !== undefined && (taskSupport === 'optional' || taskSupport === 'required'))
+    refuse(what, `cache is not for tools that run as a task, got task "${taskSupport}". Leave one of them out`)
   const execution = taskSupport === undefined ? options.execution : { ...options.execution, taskSupport }
   const _meta = toolMeta(what, options)
   return {
@@ -143,6 +174,8 @@ export function defineTool<const S extends AnySchema | undefined = undefined>(
     output,
     timeoutMs: timeout,
     isolate,
+    breaker: breakerOf(what, options.breaker),
+    caching,
     scopes: checkScopes(what, options.scopes),
     resumable: options.resumable ?? false,
     taskMessage: options.taskMessage,

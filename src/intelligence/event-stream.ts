@@ -46,6 +46,8 @@ export class EventStreamReader {
       const end = lineEnd.exec(text)?.index
       if (end === undefined) break
       this.pieces.push(text.slice(start, end))
+      // A line that is too long is refused in one piece as it is in many.
+      this.bound(this.piecesLength + end - start + this.dataLength)
       this.line(this.pieces.join(''), found)
       this.pieces = []
       this.piecesLength = 0

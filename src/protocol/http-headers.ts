@@ -59,7 +59,9 @@ export function standardHeaders(
 /** A header's value without the white space around it; several values are joined, as they would be on the wire. */
 export function headerOf(headers: RequestHeaders, name: string): string | undefined {
   const value = headers[name.toLowerCase()]
-  return (typeof value === 'string' ? value : value?.join(', '))?.replace(/^[ \t]+|[ \t]+$/g, '')
+  const text = typeof value === 'string' ? value : value?.join(', ')
+  // Node has taken the white space away already; who makes headers otherwise may not have.
+  return text === undefined || !/^[ \t]|[ \t]$/.test(text) ? text : text.replace(/^[ \t]+|[ \t]+$/g, '')
 }
 
 /**

@@ -55,6 +55,7 @@ export { type CursorPosition, decodeCursor, encodeCursor, type Page, paginate } 
 export { describeValue } from './describe.ts'
 export { elicitRequestFault, elicitResultFault, withElicitDefaults } from './elicit-requests.ts'
 export { FORM_CHOICES_MAX, FORM_FIELDS_MAX, formDefaults, formSchemaFault } from './elicit-schema.ts'
+export { encodedResult, textOfResult } from './encoded-result.ts'
 export type {
   Completion,
   Implementation,
@@ -110,6 +111,7 @@ export {
   encodeNotification,
   encodeRequest,
   encodeResult,
+  encodeResultText,
   type InvalidMessage,
   isObject,
   isRequestId,

@@ -88,6 +88,11 @@ export function encodeResult(id: RequestId, result?: object): string {
   return `{"jsonrpc":"2.0","id":${idText(id)},"result":${result === undefined ? '{}' : JSON.stringify(result)}}`
 }
 
+/** A successful answer as text, from the text of its result. */
+export function encodeResultText(id: RequestId, result: string): string {
+  return `{"jsonrpc":"2.0","id":${idText(id)},"result":${result}}`
+}
+
 /** An error answer as text; `id` null when the request's id could not be read. Throws a TypeError when `data` cannot be JSON. */
 export function encodeError(id: RequestId | null, error: ErrorObject): string {
   const { code, message, data } = error

@@ -14,8 +14,8 @@ import { type PatternNode, parsePattern } from './pattern-parser.ts'
 export const PATTERN_LENGTH_MAX = 8_192
 /** Most ways that the engine's own matcher may have to try. */
 export const PATTERN_WAYS_MAX = 1_000_000
-/** Most steps of the matcher that never goes back, per text. */
-export const PATTERN_STEPS_MAX = 20_000_000
+/** Most steps of the matcher that never goes back, per text; so many take some fifty milliseconds. */
+export const PATTERN_STEPS_MAX = 2_000_000
 /** A pattern that needs backtracking must be safe for texts of at least this length, or is refused. */
 export const BACKTRACKED_LENGTH_MIN = 64
 

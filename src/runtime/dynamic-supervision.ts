@@ -212,7 +212,7 @@ export class DynamicSupervision implements Supervision {
 
   private keep(child: DynamicChild, process: Process): void {
     child.process = process
-    child.startedAt = this.self.now()
+    if (this.template.backoff !== undefined) child.startedAt = this.self.now()
     process.childId = this.template.id
     this.children.set(process.ref, child)
   }

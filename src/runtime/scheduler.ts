@@ -6,6 +6,11 @@
  * The real scheduler is a hybrid. The first turn of a burst runs as a microtask (a call's round trip takes one third of
  * what it takes through the event loop); once a macrotask has spent its budget, turns go through `setImmediate`, so input,
  * output and timers are served between them. Microtasks alone would starve both for ever under actors that feed each other.
+ *
+ * Nor may input starve the processes: under a flood the event loop reads whatever has come before it gives them a turn, so a turn
+ * is longer after a long wait for it, `PROCESS_SHARE` times as long. Without this a server that is asked for too much would spend
+ * its time on taking requests in. After: J. Mogul, K. Ramakrishnan, Eliminating receive livelock in an interrupt-driven kernel,
+ * ACM TOCS 15(3), 1997.
  */
 export interface Scheduler {
   /** Messages that one process handles before the next one's turn. */
@@ -35,6 +40,11 @@ export interface SchedulerOptions {
   readonly turnMs?: number
 }
 
+/** What processes may take of the processor while they are behind, against what input and output took before. */
+const PROCESS_SHARE = 4
+/** Milliseconds that such a turn may take at most. */
+const LONG_TURN_MS_MAX = 200
+
 /** Resolves when all microtasks that are due, and those they cause, have run. For simulations. */
 export function afterMicrotasks(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
@@ -44,6 +54,20 @@ export function afterMicrotasks(): Promise<void> {
 export function createScheduler(options: SchedulerOptions = {}): Scheduler {
   const messagesPerTurn = options.messagesPerTurn ?? 1_024
   const turnMs = options.turnMs ?? 2
+  /** The next turn's length against an ordinary one: at least 1. */
+  let stretch = 1
+  /** When a turn was put off behind input and output. */
+  let putOffAt = 0
+  const resume = (turn: () => void): void => {
+    const waitedMs = performance.now() - putOffAt
+    stretch = Math.max(1, Math.min(waitedMs * PROCESS_SHARE, LONG_TURN_MS_MAX) / Math.max(turnMs, 1))
+    turn()
+    stretch = 1
+  }
+  const putOff = (turn: () => void): void => {
+    putOffAt = performance.now()
+    setImmediate(resume, turn)
+  }
   // A reaction to a settled promise is a microtask at a third of what `queueMicrotask` costs in Node.
   const settled = Promise.resolve()
   let isFresh = true
@@ -54,8 +78,12 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
   }
   return {
     messagesPerActor: options.messagesPerActor ?? 64,
-    messagesPerTurn,
-    turnMs,
+    get messagesPerTurn() {
+      return messagesPerTurn * stretch
+    },
+    get turnMs() {
+      return turnMs * stretch
+    },
     request(turn, handled, lastTurnAt) {
       if (isFresh) {
         isFresh = false
@@ -68,10 +96,8 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
       // The first turn of the macrotask began after its request: from then on its time is known.
       if (turnBefore === 0) turnBefore = lastTurnAt
       if (handled - handledBefore < messagesPerTurn && lastTurnAt - turnBefore < turnMs) void settled.then(turn)
-      else setImmediate(turn)
+      else putOff(turn)
     },
-    proceed(turn) {
-      setImmediate(turn)
-    },
+    proceed: putOff,
   }
 }

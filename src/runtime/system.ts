@@ -72,7 +72,7 @@ export class System {
   private readonly scheduler: Scheduler
   private readonly runQueue = new Ring<Process>(64)
   private readonly live = new Map<number, Process>()
-  private readonly signals: { target: Process; sender: Process; ref: AnyRef; reason: ExitReason }[] = []
+  private readonly signals = new Ring<{ target: Process; sender: Process; ref: AnyRef; reason: ExitReason }>()
   private isSignalling = false
   private isTurnDue = false
   private handled = 0
@@ -311,9 +311,9 @@ export class System {
   flushSignals(): void {
     if (this.isSignalling) return
     this.isSignalling = true
-    // The list grows while it is walked: a signal may end a process that signals others.
-    for (const { target, sender, ref, reason } of this.signals) target.receiveExit(sender, ref, reason)
-    this.signals.length = 0
+    // The queue grows while it is emptied: a signal may end a process that signals others.
+    for (let next = this.signals.shift(); next !== undefined; next = this.signals.shift())
+      next.target.receiveExit(next.sender, next.ref, next.reason)
     this.isSignalling = false
   }
 

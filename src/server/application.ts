@@ -3,20 +3,26 @@
  *
  *     const Tree = defineSupervisor({ children: [child(Database), child(application(server, { http: { port: 3000 } }))] })
  */
+import { look } from '#actors/health'
 import type { Services } from '#actors/services'
 import type { Catalog } from '#features/catalog'
 import { SKILLS_SETTINGS } from '#features/skill-catalog'
 import { UI_EXTENSION } from '#features/ui'
-import { createLogger, logEvents } from '#observability/logger'
-import type { Report, ServerEvent } from '#observability/report'
+import type { Outside } from '#observability/outside'
 import { type ServerCapabilities, SKILLS_EXTENSION, serverCapabilities, TASKS_EXTENSION } from '#protocol'
 import { legacyTasksCapability } from '#protocol/tasks'
 import { createNames, type SupervisorDefinition } from '#runtime'
 import { openStore } from '#storage/open-store'
 import type { SessionRecord } from '#storage/port'
-import { Counters } from '#structures/counters'
 import { applicationTree } from '#supervisors/application'
+import type { Transport } from '#transports/port'
+import { answersOf } from './caching-options.ts'
+import { observeOf, outsideOf } from './observe-options.ts'
 import { type ApplicationOptions, cacheOf, limitsOf, revisionsOf, transportsOf } from './options.ts'
+import { overloadOf } from './overload-options.ts'
+import type { Membership } from './processes/membership.ts'
+import { nameReadings } from './readings.ts'
+import { type Reporting, reporter } from './reporting.ts'
 import type { Server } from './server.ts'
 
 /** Answers that may be used once and are remembered at a time. */
@@ -24,25 +30,45 @@ const SPENT_MAX = 100_000
 
 /** The tree of a server. Wrong options throw here; a transport that cannot listen fails the start. */
 export function application(server: Server, options: ApplicationOptions): SupervisorDefinition<undefined> {
-  return assemble(server, options, reporter(options, new Counters())).tree
+  return assemble(server, options, reporter(options)).tree
 }
 
 /** The tree, and a look at the tables of its current incarnation. */
 export function assemble(
   server: Server,
   options: ApplicationOptions,
-  reporting: { readonly report: Report; readonly counters: Counters },
+  { report, telemetry }: Reporting,
+  members?: Membership,
 ): { tree: SupervisorDefinition<undefined>; current: () => Services } {
   const limits = limitsOf(options)
   const revisions = revisionsOf(options)
   const cache = cacheOf(options)
+  const makeAnswers = answersOf(options, telemetry.metrics.counters)
+  const makeOverload = overloadOf(options)
   const store = openStore(options.store)
-  transportsOf(options)
+  const observe = observeOf(options.observe)
   let current: Services | undefined
+  const view: Outside = {
+    isAlive: () => current?.status.isOver === false,
+    ready: () => look(started()),
+    metrics: () => telemetry.text(),
+  }
+  const started = (): Services => {
+    if (current === undefined) throw new Error('The application has not started yet.')
+    return current
+  }
+  const transports = (): Transport[] => [
+    ...(members === undefined ? [] : [members.transport]),
+    ...transportsOf(options, outsideOf(view, observe)),
+  ]
+  transports()
+  nameReadings(telemetry, () => current)
   const tree = applicationTree(() => {
     // A start anew has tables of its own: what an earlier incarnation left behind cannot reach it.
     if (current !== undefined) current.status.isOver = true
     const catalog = server.copyCatalog()
+    const opened = transports()
+    telemetry.knowsTool = (name) => catalog.tools.get(name) !== undefined
     current = {
       info: server.info,
       instructions: server.instructions,
@@ -66,41 +92,25 @@ export function assemble(
       kept: { sealer: undefined },
       auth: options.auth,
       cache,
+      makeAnswers,
       calls: new Set(),
+      members,
+      overload: makeOverload(),
+      circuits: new Map(),
       listens: new Set(),
-      counters: reporting.counters,
-      report: reporting.report,
+      counters: telemetry.metrics.counters,
+      report,
+      telemetry,
+      checks: new Map(),
+      checkTimeoutMs: observe.checkTimeoutMs,
+      listening: new Map(opened.map(({ name }) => [name, undefined])),
+      outside: observe.address && { view, address: observe.address, url: undefined },
       status: { isDraining: false, isOver: false },
     }
     server.attach(current)
-    return { services: current, transports: transportsOf(options) }
+    return { services: current, transports: opened }
   })
-  return {
-    tree,
-    current: () => {
-      if (current === undefined) throw new Error('The application has not started yet.')
-      return current
-    },
-  }
-}
-
-/** Where a server's events go: into its counters, the log and the caller's own sink. */
-export function reporter(options: ApplicationOptions, counters: Counters): { report: Report; counters: Counters } {
-  const log = options.logger === false ? undefined : logEvents(options.logger ?? createLogger())
-  const report = (event: ServerEvent): void => {
-    count(counters, event)
-    log?.(event)
-    options.events?.(event)
-  }
-  return { report, counters }
-}
-
-function count(counters: Counters, event: ServerEvent): void {
-  if (event.type === 'crash') counters.add('process_crashes', 1, event.definition)
-  else if (event.type === 'supervisor' && event.report === 'restarted')
-    counters.add('process_restarts', 1, event.child ?? '')
-  else if (event.type === 'dead_letter') counters.add('dead_letters', event.count)
-  else if (event.type === 'stray_fault') counters.add('stray_faults')
+  return { tree, current: started }
 }
 
 /** What a catalog lets a server announce; worked out anew when the catalog changed. */

@@ -9,13 +9,26 @@ import type { Clock, Random, System } from '#runtime'
 import type { Store } from '#storage/port'
 import { type HttpTransportOptions, httpTransport } from '#transports/http'
 import type { Transport } from '#transports/port'
+import { type SseTransportOptions, sseTransport } from '#transports/sse'
 import { type StdioTransportOptions, stdioTransport } from '#transports/stdio'
+import { type TcpTransportOptions, tcpTransport } from '#transports/tcp'
+import { lazyWebSocketTransport, type WebSocketTransportOptions } from '#transports/ws-options'
+import type { CachingOptions } from './caching-options.ts'
+import type { ObserveOptions } from './observe-options.ts'
+import type { OverloadOptions } from './overload-options.ts'
+import type { ProcessesOptions } from './processes/options.ts'
 
-export interface ApplicationOptions {
+export interface ApplicationOptions extends OverloadOptions, CachingOptions {
   /** Serve Streamable HTTP; `true` for all defaults (127.0.0.1:3000, path /mcp). */
   readonly http?: boolean | HttpTransportOptions
   /** Serve standard input and output; the program ends when its input does, if this is the only transport. */
   readonly stdio?: boolean | StdioTransportOptions
+  /** Serve WebSocket on a port of its own; `true` for all defaults (127.0.0.1:3002, path /mcp). See also `http.webSocket`. */
+  readonly ws?: boolean | WebSocketTransportOptions
+  /** Serve lines of JSON over TCP; `true` for all defaults (127.0.0.1:3001). */
+  readonly tcp?: boolean | TcpTransportOptions
+  /** Serve the legacy HTTP+SSE on a port of its own; `true` for all defaults (127.0.0.1:3003, path /sse). See also `http.sse`. */
+  readonly sse?: boolean | SseTransportOptions
   /** Further transports, such as `memoryTransport().transport`. */
   readonly transports?: readonly Transport[]
   /** Host names beside the bound address that requests may name; see `HttpTransportOptions`. */
@@ -64,11 +77,18 @@ export interface ApplicationOptions {
   readonly revisions?: readonly string[]
   /** Gets every event of the server and, under `serve`, of its system. */
   readonly events?: Report
+  /** What is shown to whoever runs the server: health, metrics. `false` also ends counting, timing and tracing requests. */
+  readonly observe?: false | ObserveOptions
   /** A pino logger or one like it; false for none; default pino on standard error from level 'info'. */
   readonly logger?: Logger | false
 }
 
 export interface ServeOptions extends ApplicationOptions {
+  /**
+   * How many processes of this machine serve, 1 to 64, or 'auto' for as many as it runs at once; default 1, which is this one.
+   * With more, this program is started again that many times, and every copy runs to its own `serve`; see docs/processes.md.
+   */
+  readonly processes?: number | 'auto' | ProcessesOptions
   /** A system to start in; by default one of its own, which `stop` ends. */
   readonly system?: System
   readonly clock?: Clock
@@ -121,24 +141,38 @@ export function limitsOf(options: ApplicationOptions): Limits {
 }
 
 /** The transports that the options name. Throws a `TypeError` when there is none, and what the transports throw. */
-export function transportsOf(options: ApplicationOptions): Transport[] {
-  const { http, stdio } = options
+export function transportsOf(options: ApplicationOptions, outside?: HttpTransportOptions['otherPaths']): Transport[] {
+  const { http, ws, tcp, sse, stdio } = options
   const transports: Transport[] = [...(options.transports ?? [])]
-  if (http !== undefined && http !== false) {
-    transports.push(
-      httpTransport({
-        ...(options.allowedHosts !== undefined && { allowedHosts: options.allowedHosts }),
-        ...(options.allowedOrigins !== undefined && { allowedOrigins: options.allowedOrigins }),
-        ...(options.auth !== undefined && { otherPaths: metadataOf(options.auth, http) }),
-        ...(http === true ? {} : http),
-      }),
-    )
+  const names = {
+    ...(options.allowedHosts !== undefined && { allowedHosts: options.allowedHosts }),
+    ...(options.allowedOrigins !== undefined && { allowedOrigins: options.allowedOrigins }),
   }
-  if (stdio !== undefined && stdio !== false) transports.push(stdioTransport(stdio === true ? {} : stdio))
+  if (isWanted(http)) {
+    const own = http === true ? {} : http
+    const metadata = metadataOf(options.auth, own, own.path ?? '/mcp', own.webSocket, own.sse)
+    transports.push(httpTransport({ ...names, ...own, otherPaths: firstOf([own.otherPaths, ...metadata, outside]) }))
+  }
+  if (isWanted(sse)) {
+    const own = sse === true ? {} : sse
+    const metadata = metadataOf(options.auth, own, own.path ?? '/sse')
+    transports.push(sseTransport({ ...names, ...own, otherPaths: firstOf([own.otherPaths, ...metadata]) }))
+  }
+  if (isWanted(ws)) {
+    const own = ws === true ? {} : ws
+    const metadata = metadataOf(options.auth, own, own.path ?? '/mcp')
+    transports.push(lazyWebSocketTransport({ ...names, ...own, otherPaths: firstOf([own.otherPaths, ...metadata]) }))
+  }
+  if (isWanted(tcp)) transports.push(tcpTransport(tcp === true ? {} : tcp))
+  if (isWanted(stdio)) transports.push(stdioTransport(stdio === true ? {} : stdio))
   if (transports.length === 0) {
     throw new TypeError('serve: no transport was named. Say { http: { port: 3000 } }, { stdio: true }, or both.')
   }
   return transports
+}
+
+function isWanted<T extends object>(option: boolean | T | undefined): option is true | T {
+  return option !== undefined && option !== false
 }
 
 /** The revisions that the options name, oldest first. Throws a `TypeError` for one that does not exist. */
@@ -164,13 +198,30 @@ export function cacheOf({ cache }: ApplicationOptions): CacheHints {
   return { ttlMs, cacheScope }
 }
 
-/** Answers the well-known paths of the protected-resource metadata. Spec: RFC 9728, section 3. */
+/** Answers with the first of them that knows the path. */
+function firstOf(all: readonly HttpTransportOptions['otherPaths'][]): NonNullable<HttpTransportOptions['otherPaths']> {
+  return (request, response) => all.some((answer) => answer?.(request, response) === true)
+}
+
+type OtherPaths = NonNullable<HttpTransportOptions['otherPaths']>
+
+/** What answers the metadata of each endpoint on one port: that at `path`, and those that share the port. */
 function metadataOf(
-  auth: Authenticator,
-  http: true | HttpTransportOptions,
-): NonNullable<HttpTransportOptions['otherPaths']> {
-  const path = (http === true ? undefined : http.path) ?? '/mcp'
-  const scheme = http === true || http.tls === undefined ? 'http' : 'https'
+  auth: Authenticator | undefined,
+  { tls }: { readonly tls?: HttpTransportOptions['tls'] },
+  path: string,
+  webSocket?: HttpTransportOptions['webSocket'],
+  sse?: HttpTransportOptions['sse'],
+): OtherPaths[] {
+  if (auth === undefined) return []
+  const paths = new Set([path])
+  if (isWanted(webSocket)) paths.add((webSocket === true ? undefined : webSocket.path) ?? path)
+  if (isWanted(sse)) paths.add((sse === true ? undefined : sse.path) ?? '/sse')
+  return [...paths].map((one) => metadataAt(auth, one, tls === undefined ? 'http' : 'https'))
+}
+
+/** Answers the well-known paths of the protected-resource metadata. Spec: RFC 9728, section 3. */
+function metadataAt(auth: Authenticator, path: string, scheme: 'http' | 'https'): OtherPaths {
   return (request, response) => {
     const metadata = auth.metadata(`${scheme}://${request.headers.host ?? ''}${path}`)
     const asked = (request.url ?? '').split('?', 1)[0] ?? ''

@@ -6,23 +6,28 @@
  *     console.log(app.url)        // http://127.0.0.1:3000/mcp
  *     await app.stop()            // drains, then ends everything
  */
+
+import { look } from '#actors/health'
 import type { Listener } from '#actors/listener'
+import { answerMember } from '#actors/member-answers'
 import type { Services } from '#actors/services'
 import { resourceUpdated } from '#actors/subscriptions'
 import { watchStrayFaults } from '#observability/attribution'
+import type { LogLevelName, LogModule } from '#observability/log-levels'
+import type { Readiness } from '#observability/outside'
 import { createSystem, isOrderly, type Ref, StartError, type SupervisorRef, type System, via } from '#runtime'
-import { Counters } from '#structures/counters'
-import { assemble, reporter } from './application.ts'
-import type { ServeOptions } from './options.ts'
+import { assemble } from './application.ts'
+import { limitsOf, type ServeOptions, transportsOf } from './options.ts'
+import { claimProcesses, isMember } from './processes/channel.ts'
+import { serveAsMember } from './processes/member.ts'
+import type { Membership } from './processes/membership.ts'
+import { checkShareable, processesOf } from './processes/options.ts'
+import { startFleet } from './processes/primary.ts'
+import { type Reporting, reporter } from './reporting.ts'
 import type { Server } from './server.ts'
+import { describeTree, type TreeNode } from './tree.ts'
 
-/** A process of the tree, seen from outside. */
-export interface TreeNode {
-  readonly id: string
-  readonly pid: string
-  readonly type: 'worker' | 'supervisor'
-  readonly children: readonly TreeNode[]
-}
+export type { TreeNode } from './tree.ts'
 
 /** A server that runs. */
 export interface App {
@@ -40,14 +45,64 @@ export interface App {
   resourceUpdated(uri: string): Promise<void>
   /** All counters: a number per name, or a record of labels (tools by name, processes by definition). */
   metrics(): Record<string, number | Record<string, number>>
+  /** Every metric as Prometheus text; see docs/metrics.md. */
+  metricsText(): string
+  /** Whether the server takes work, and why not; what /readyz says. */
+  ready(): Promise<Readiness>
+  /** Where health and metrics are on a port of their own; undefined without one. */
+  readonly observeUrl: string | undefined
+  /**
+   * From which level lines of a module, or of all, are logged from now on. Throws a `TypeError` for names there are not; does
+   * nothing with `logger: false`.
+   */
+  setLogLevel(module: LogModule | 'all', level: LogLevelName): void
   /** The processes as they stand, from the top. */
   tree(): Promise<TreeNode>
+  /** True in the program that was started by hand; false in the copies that it started with `processes`. */
+  readonly isPrimary: boolean
+  /** Which copy this is, from 0; undefined in the primary, and without `processes`. */
+  readonly member: number | undefined
+  /**
+   * Starts every copy anew, one after the other: each drains while the others serve. Resolves when the last one serves. Without
+   * `processes`, and in a copy, there is nothing to replace.
+   */
+  replaceMembers(): Promise<void>
 }
 
 /** Starts a server. Rejects with `TransportError` when it cannot listen, with `TypeError` for wrong options. */
 export async function serve(server: Server, options: ServeOptions): Promise<App> {
-  const reporting = reporter(options, new Counters())
-  const { tree, current } = assemble(server, options, reporting)
+  const settings = processesOf(options.processes, limitsOf(options).drainMs)
+  if (settings === undefined) return (await serveHere(server, options)).app
+  checkShareable(options)
+  const unclaim = claimProcesses()
+  if (isMember()) return serveAsMember(options, (own, membership) => serveHere(server, own, membership))
+  let app: App
+  try {
+    // Wrong options are found before anything is started.
+    assemble(server, options, reporter({ ...options, logger: false }))
+    app = await startFleet(options, settings)
+  } catch (error) {
+    unclaim()
+    throw error
+  }
+  const unhook = options.signals === false ? () => undefined : hookSignals(app)
+  void app.done.then((reason) => {
+    unhook()
+    // Copies that end again and again are no success.
+    if (!isOrderly(reason)) process.exitCode ??= 1
+    void app.stop()
+  })
+  return app
+}
+
+/** Serves in this process, as one of several if there is a membership. */
+async function serveHere(
+  server: Server,
+  options: ServeOptions,
+  membership?: Membership,
+): Promise<{ app: App; services: () => Services }> {
+  const reporting = reporter(options)
+  const { tree, current } = assemble(server, options, reporting, membership)
   const system =
     options.system ??
     createSystem({
@@ -63,6 +118,8 @@ export async function serve(server: Server, options: ServeOptions): Promise<App>
           // Nobody's tool: perhaps the program's own end. It must not look like success.
           process.exitCode ??= 1
         })
+  if (membership !== undefined)
+    membership.answer = (question, argument) => answerMember(current(), system, question, argument as never)
   let ref: SupervisorRef
   try {
     ref = await system.start(tree)
@@ -71,20 +128,21 @@ export async function serve(server: Server, options: ServeOptions): Promise<App>
     if (options.system === undefined) await system.stop()
     throw rootCause(error)
   }
-  const app = new RunningApp(system, ref, current, await urlsOf(current()), options.system === undefined)
-  const unhook = options.signals === false ? () => undefined : hookSignals(app)
+  const urls = await urlsOf(current())
+  const app = new RunningApp(system, ref, current, urls, options.system === undefined, reporting, membership?.index)
+  // The signals of a member are its primary's business.
+  const unhook = options.signals === false || membership !== undefined ? () => undefined : hookSignals(app)
   const ownsInput = options.stdio === true || (typeof options.stdio === 'object' && options.stdio.input === undefined)
   void app.done.then((reason) => {
     current().status.isOver = true
     options.auth?.close?.()
     unhook()
     // Whoever served standard input alone has nothing left to live for; a stray timer of a tool must not keep it.
-    const isSole =
-      ownsInput && (options.http === undefined || options.http === false) && (options.transports ?? []).length === 0
+    const isSole = ownsInput && transportsOf(options).length === 1
     if (isSole && options.signals !== false) setProcessEnd(isOrderly(reason) ? 0 : 1, app.stop().finally(unguard))
     else void app.stop().finally(unguard)
   })
-  return app
+  return { app, services: current }
 }
 
 class RunningApp implements App {
@@ -92,8 +150,11 @@ class RunningApp implements App {
   readonly system: System
   readonly ref: SupervisorRef
   readonly done: Promise<unknown>
+  readonly isPrimary: boolean
+  readonly member: number | undefined
   private readonly current: () => Services
   private readonly ownsSystem: boolean
+  private readonly reporting: Reporting
   private stopping: Promise<void> | undefined
 
   constructor(
@@ -102,7 +163,12 @@ class RunningApp implements App {
     current: () => Services,
     urls: readonly string[],
     ownsSystem: boolean,
+    reporting: Reporting,
+    member: number | undefined,
   ) {
+    this.isPrimary = member === undefined
+    this.member = member
+    this.reporting = reporting
     this.system = system
     this.ref = ref
     this.done = ref.down
@@ -132,43 +198,41 @@ class RunningApp implements App {
     }
   }
 
-  tree(): Promise<TreeNode> {
-    return describe('application', this.ref)
+  metricsText(): string {
+    return this.reporting.telemetry.text()
   }
+
+  ready(): Promise<Readiness> {
+    return look(this.current())
+  }
+
+  get observeUrl(): string | undefined {
+    return this.current().outside?.url
+  }
+
+  setLogLevel(module: LogModule | 'all', level: LogLevelName): void {
+    this.reporting.log?.levels.set(module, level)
+  }
+
+  tree(): Promise<TreeNode> {
+    return describeTree('application', this.ref)
+  }
+
+  async replaceMembers(): Promise<void> {}
 
   private async end(): Promise<void> {
     if (this.ref.alive) await this.ref.stop('shutdown').catch(() => undefined)
     if (this.ownsSystem) await this.system.stop()
-  }
-}
-
-/** Children of one supervisor that `tree` names; the rest is left out. */
-const TREE_CHILDREN_MAX = 1_000
-
-async function describe(id: string, ref: SupervisorRef): Promise<TreeNode> {
-  const children = await ref.whichChildren()
-  const nodes: Promise<TreeNode>[] = []
-  for (const child of children.reverse().slice(0, TREE_CHILDREN_MAX)) {
-    if (typeof child.ref !== 'object') continue
-    const name = child.id ?? child.modules[0] ?? ''
-    // A child of type supervisor has a supervisor's ref.
-    if (child.type === 'supervisor') nodes.push(describe(name, child.ref as SupervisorRef))
-    else nodes.push(Promise.resolve({ id: name, pid: child.ref.pid, type: 'worker', children: [] }))
-  }
-  const settled = await Promise.allSettled(nodes)
-  return {
-    id,
-    pid: ref.pid,
-    type: 'supervisor',
-    children: settled.flatMap((node) => (node.status === 'fulfilled' ? [node.value] : [])),
+    this.reporting.log?.flush()
   }
 }
 
 async function urlsOf(services: Services): Promise<string[]> {
   const urls: string[] = []
   for (const key of services.names.keys()) {
-    if (String(key).startsWith('listener:'))
-      urls.push(await (via<typeof Listener>(services.names, key) as Ref<typeof Listener>).call('url'))
+    // The door of the other members is nobody else's business.
+    if (String(key).startsWith('listener:') && key !== 'listener:members')
+      urls.push(...(await (via<typeof Listener>(services.names, key) as Ref<typeof Listener>).call('urls')))
   }
   return urls
 }

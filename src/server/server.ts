@@ -6,6 +6,7 @@
  *     server.tool('forecast', { input: z.object({ city: z.string() }), run: ({ city }) => `Sunny in ${city}` })
  */
 import { createHash } from 'node:crypto'
+import { authorTag } from '#actors/cached-answers'
 import { type Feature, put, register, unregister } from '#actors/catalog-registry'
 import type { Services } from '#actors/services'
 import { elicitationComplete, resourceUpdated } from '#actors/subscriptions'
@@ -115,6 +116,15 @@ export class Server {
     // Whoever does not wait does not want to hear that it failed either.
     told.catch(() => undefined)
     return told
+  }
+
+  /**
+   * Makes worthless what is kept of answers with this tag (`cache.tags`), in all threads and processes that share the cache. For
+   * a resource that clients should hear of, `resourceUpdated` does the same.
+   */
+  invalidate(tag: string): this {
+    for (const services of this.applications()) services.answers?.invalidate(authorTag(tag))
+    return this
   }
 
   /**

@@ -76,6 +76,12 @@ class DurableStore implements Store {
     this.events = this.#mirror.events
   }
 
+  get fullness(): number {
+    const waiting = this.#waitingNow.length + this.#waitingNext.length
+    const bytes = this.#pending.size + (this.#inFlight?.size ?? 0)
+    return Math.min(1, Math.max(waiting / this.#waitingMax, bytes / this.#pendingBytesMax))
+  }
+
   get broken(): Promise<unknown> {
     return this.#broken.promise
   }

@@ -41,6 +41,10 @@ export class EventLogs implements EventStore {
     return log
   }
 
+  get bytes(): number {
+    return this.#budget.bytes
+  }
+
   delete(sessionId: string): void {
     const log = this.#logs.get(sessionId)
     if (log === undefined) return
@@ -80,6 +84,10 @@ class TotalBudget implements Budget {
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
+  }
+
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** A log grew or shrank by `bytes`. */

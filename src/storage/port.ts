@@ -67,6 +67,8 @@ export interface EventStore {
   open(sessionId: string): EventLog
   /** Forgets a session's events. */
   delete(sessionId: string): void
+  /** Bytes of messages that are kept, of all sessions together; absent where nobody counts them. */
+  readonly bytes?: number
 }
 
 /** A session as it is remembered: plain data, no functions, no live objects. */
@@ -135,6 +137,8 @@ export interface Store extends Durable {
    * be written; it has let go all the same.
    */
   close(): Promise<void>
+  /** How full the fuller of what may wait for the disk is, 0 to 1; absent where nothing waits. */
+  readonly fullness?: number
   /** The records of a kind; the same object at every call. `max` bounds a kind at its first call. */
   records<R extends { readonly id: string }>(kind: string, max: number): RecordStore<R>
   readonly events: EventStore

@@ -25,9 +25,14 @@ interface ReceiverShape {
   closed(): void
 }
 
+interface ApplicantShape {
+  admit(owner: string | undefined, open: (sink: SinkShape) => ReceiverShape): void
+}
+
 interface AcceptorShape {
   connection(sink: SinkShape, peer: { readonly transport: string }): ReceiverShape
   exchange(exchange: never): void
+  applicant?(applicant: ApplicantShape): void
 }
 
 interface TransportShape {
@@ -47,19 +52,29 @@ export type FaultSource = Pick<Simulation, 'fault' | 'system'>
 /** The same transport with faults on the connections it accepts. */
 export function faulty<T extends TransportShape>(transport: T, sim: FaultSource, faults: TransportFaults = {}): T {
   let connections = 0
+  const disturb = (sink: SinkShape, open: (sink: SinkShape) => ReceiverShape): ReceiverShape => {
+    const client = `client${++connections}`
+    const wayIn = new Way(sim, `${client}>server`, faults.toServer, faults.reorder === true)
+    const wayOut = new Way(sim, `server>${client}`, faults.toClient, faults.reorder === true)
+    const receiver = open(new FaultySink(sink, wayOut))
+    return {
+      message: (text) => wayIn.pass(() => receiver.message(text)),
+      closed: () => wayIn.close(() => receiver.closed()),
+    }
+  }
   const listen = (acceptor: AcceptorShape): Promise<unknown> =>
     transport.listen({
       exchange: (exchange: never) => acceptor.exchange(exchange),
-      connection: (sink, peer) => {
-        const client = `client${++connections}`
-        const wayIn = new Way(sim, `${client}>server`, faults.toServer, faults.reorder === true)
-        const wayOut = new Way(sim, `server>${client}`, faults.toClient, faults.reorder === true)
-        const receiver = acceptor.connection(new FaultySink(sink, wayOut), peer)
-        return {
-          message: (text) => wayIn.pass(() => receiver.message(text)),
-          closed: () => wayIn.close(() => receiver.closed()),
-        }
-      },
+      connection: (sink, peer) => disturb(sink, (disturbed) => acceptor.connection(disturbed, peer)),
+      ...(acceptor.applicant !== undefined && {
+        applicant: (applicant: ApplicantShape) =>
+          acceptor.applicant?.(
+            Object.assign(Object.create(applicant) as ApplicantShape, {
+              admit: (owner: string | undefined, open: (sink: SinkShape) => ReceiverShape) =>
+                applicant.admit(owner, (sink) => disturb(sink, open)),
+            }),
+          ),
+      }),
     })
   // The wrapper differs from the transport in `listen` alone.
   return Object.assign(Object.create(transport) as T, { listen })

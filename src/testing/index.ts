@@ -1,5 +1,21 @@
 /** `bough/testing`: a system in virtual time, for tests that repeat exactly; faults; and the glue to fast-check. */
 export { type ActorCommandsOptions, actorCommands } from './actor-commands.ts'
+export {
+  type ChaosOptions,
+  createChaos,
+  type HeldDescriptors,
+  type JumpingClock,
+  jumpingClock,
+  type LiveChaos,
+  type Victim,
+} from './chaos.ts'
+export {
+  type ChaosProxy,
+  type ChaosProxyOptions,
+  chaosProxy,
+  type ProxyCounts,
+  type ProxyFaults,
+} from './chaos-proxy.ts'
 export type { Arbitrary, Command, FastCheck } from './fast-check.ts'
 export { type FaultSpec, formatFault, parseFault } from './fault-spec.ts'
 export { type Chances, type Chaos, type PointFault, SimulatedFault } from './faults.ts'

@@ -15,7 +15,7 @@ export interface Outgoing {
   /** Encoded JSON-RPC, without a line break. */
   readonly text: string
   readonly kind: 'request' | 'notification' | 'response' | 'batch'
-  /** The ids of the requests in it: one for a request, several for a batch. */
+  /** The ids of the requests in it: one for a request, several for a batch, none for what is no request. */
   readonly ids: readonly RequestId[]
   /** Headers for transports that have them: MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Param-*. */
   readonly headers: Readonly<Record<string, string>>

@@ -11,6 +11,9 @@ export class HttpConnections {
   readonly #owed = new Map<Socket, number>()
   /** Under TLS the connections below: also those whose client never shakes hands. */
   readonly #accepted = new Set<Socket>()
+  /** Bytes of the connections that have closed. */
+  #received = 0
+  #sent = 0
 
   get size(): number {
     return this.#owed.size
@@ -18,13 +21,32 @@ export class HttpConnections {
 
   opened(socket: Socket): void {
     this.#owed.set(socket, 0)
-    socket.once('close', () => this.#owed.delete(socket))
+    socket.once('close', () => {
+      this.#owed.delete(socket)
+      this.#received += socket.bytesRead
+      this.#sent += socket.bytesWritten
+    })
+  }
+
+  /** Bytes that came and left so far, on connections that are open and on those that were. */
+  bytes(): { readonly bytesReceived: number; readonly bytesSent: number } {
+    let [bytesReceived, bytesSent] = [this.#received, this.#sent]
+    for (const socket of this.#owed.keys()) {
+      bytesReceived += socket.bytesRead
+      bytesSent += socket.bytesWritten
+    }
+    return { bytesReceived, bytesSent }
   }
 
   /** A connection was accepted that speaks TLS before it speaks HTTP. */
   accepted(socket: Socket): void {
     this.#accepted.add(socket)
     socket.once('close', () => this.#accepted.delete(socket))
+  }
+
+  /** A connection speaks HTTP no more; whoever took it over closes it. */
+  left(socket: Socket): void {
+    this.#owed.delete(socket)
   }
 
   /** One more answer is owed on `socket`. */

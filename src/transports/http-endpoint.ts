@@ -9,13 +9,16 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type BodyBudget, type BodyRefusal, drainBody, readBody } from './http-body.ts'
+import { HttpBrake } from './http-brake.ts'
 import { HttpConnections } from './http-connections.ts'
 import { type ExchangeShared, HttpExchange } from './http-exchange.ts'
-import { HttpGuard, isJsonContentType } from './http-guard.ts'
+import { HttpGuard, isJsonContentType, quote } from './http-guard.ts'
 import type { HttpSettings } from './http-options.ts'
+import { pathOf } from './http-request.ts'
 import { HttpStreams } from './http-streams.ts'
 import type { Acceptor } from './port.ts'
 import { encodeRefusal, INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR } from './refusal.ts'
+import { SseDoor } from './sse-door.ts'
 
 const METHODS = 'GET, POST, DELETE, OPTIONS'
 const EXPOSED_HEADERS = 'Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, DPoP-Nonce, Retry-After'
@@ -29,31 +32,38 @@ const HEADER_NAMES = /^[A-Za-z0-9-]+(\s*,\s*[A-Za-z0-9-]+)*$/
 export class HttpEndpoint implements ExchangeShared, BodyBudget {
   readonly streams: HttpStreams
   readonly connections = new HttpConnections()
+  readonly brake: HttpBrake
   readonly maxStreamBufferBytes: number
   readonly maxMessageBytes: number
   readonly maxBufferedBodyBytes: number
   bufferedBodyBytes = 0
   isStopping = false
   readonly #path: string
-  readonly #guard: HttpGuard
+  readonly guard: HttpGuard
+  /** The legacy endpoints on this port, if any. */
+  readonly sse: SseDoor | undefined
   readonly #acceptor: Acceptor
   readonly #otherPaths: HttpSettings['otherPaths']
 
   constructor(settings: HttpSettings, acceptor: Acceptor) {
     this.streams = new HttpStreams(settings.clock, settings.keepAliveMs)
+    this.brake = new HttpBrake(settings.clock)
     this.maxStreamBufferBytes = settings.maxStreamBufferBytes
     this.maxMessageBytes = settings.maxMessageBytes
     this.maxBufferedBodyBytes = settings.maxBufferedBodyBytes
     this.#path = settings.path
-    this.#guard = new HttpGuard(settings)
+    this.guard = new HttpGuard(settings)
     this.#acceptor = acceptor
+    const { sse, clock, random } = settings
+    const { guard, connections } = this
+    if (sse !== undefined) this.sse = new SseDoor({ settings: sse, guard, acceptor, clock, random, connections })
     this.#otherPaths = settings.otherPaths
   }
 
   /** Answers one request. Does not throw. */
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
     this.connections.owes(request.socket)
-    const foreign = this.#foreign(request)
+    const foreign = this.guard.refusalOf(request.headers)
     if (foreign !== undefined) this.#refuse(request, response, 403, foreign)
     else if (request.url !== this.#path && pathOf(request.url!) !== this.#path) this.#otherPath(request, response)
     else if (request.method === 'POST') this.#post(request, response)
@@ -63,16 +73,8 @@ export class HttpEndpoint implements ExchangeShared, BodyBudget {
     else this.#refuse(request, response, 405, `The method ${request.method} is not served here. Use ${METHODS}.`)
   }
 
-  /** Why the request is taken for one that a foreign site caused, or undefined. */
-  #foreign({ headers: { host, origin } }: IncomingMessage): string | undefined {
-    if (!this.#guard.allowsHost(host))
-      return `The Host ${quote(host)} is not one of this server. Add it to allowedHosts.`
-    if (origin === undefined || this.#guard.allowsOrigin(origin, host!)) return undefined
-    return `The Origin ${quote(origin)} may not call this server. Add it to allowedOrigins.`
-  }
-
   #get(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#guard.acceptsEvents(request.headers.accept)) this.#accept(this.#exchange('GET', request, response))
+    if (this.guard.acceptsEvents(request.headers.accept)) this.#accept(this.#exchange('GET', request, response))
     else this.#refuse(request, response, 406, 'The Accept header of a GET must list text/event-stream.')
   }
 
@@ -81,7 +83,7 @@ export class HttpEndpoint implements ExchangeShared, BodyBudget {
     if (!isJsonContentType(contentType)) {
       const message = `The Content-Type of a POST must be application/json in UTF-8, got ${quote(contentType)}.`
       this.#refuse(request, response, 415, message)
-    } else if (!this.#guard.acceptsBoth(request.headers.accept)) {
+    } else if (!this.guard.acceptsBoth(request.headers.accept)) {
       const message = 'The Accept header of a POST must list application/json and text/event-stream.'
       this.#refuse(request, response, 406, message)
     } else this.#read(request, response)
@@ -120,6 +122,7 @@ export class HttpEndpoint implements ExchangeShared, BodyBudget {
   }
 
   #otherPath(request: IncomingMessage, response: ServerResponse): void {
+    if (this.sse?.handle(request, response) === true) return
     if (this.#otherPaths(request, response)) {
       response.once('close', () => this.connections.paid(request.socket))
       return
@@ -187,14 +190,4 @@ function preflight(shared: ExchangeShared, request: IncomingMessage, response: S
   }
   response.writeHead(204, headers)
   response.end()
-}
-
-function pathOf(url: string): string {
-  const query = url.indexOf('?')
-  return query === -1 ? url : url.slice(0, query)
-}
-
-/** A header as it came, cut to what fits a sentence. */
-function quote(value: string | undefined): string {
-  return value === undefined ? '(absent)' : JSON.stringify(value.slice(0, 200))
 }

@@ -9,8 +9,9 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import type { HttpBrake } from './http-brake.ts'
 import type { HttpConnections } from './http-connections.ts'
+import { certificateOf, credentialsOf, peerOf, urlOfRequest } from './http-request.ts'
 import type { HttpStreams, QuietStream } from './http-streams.ts'
 import type { ClientCertificate, Exchange, Peer, Sink } from './port.ts'
 import { encodeEvent, encodePrimingEvent, KEEP_ALIVE_COMMENT } from './sse-encoding.ts'
@@ -19,6 +20,7 @@ import { encodeEvent, encodePrimingEvent, KEEP_ALIVE_COMMENT } from './sse-encod
 export interface ExchangeShared {
   readonly streams: HttpStreams
   readonly connections: HttpConnections
+  readonly brake: HttpBrake
   readonly maxStreamBufferBytes: number
   /** True when connections are to be closed behind their answers. */
   isStopping: boolean
@@ -59,15 +61,11 @@ export class HttpExchange implements Exchange, Sink, QuietStream {
   }
 
   get credentials(): Exchange['credentials'] {
-    // Of these Node keeps the first alone; only the whole list shows that one was doubled.
-    const { authorization, dpop } = this.#request.headersDistinct
-    return { ...this.#request.headers, authorization: alone(authorization), dpop: alone(dpop) }
+    return credentialsOf(this.#request)
   }
 
   get url(): string {
-    const { headers, url } = this.#request
-    const scheme = this.#request.socket instanceof TLSSocket ? 'https' : 'http'
-    return `${scheme}://${headers.host ?? ''}${url ?? ''}`
+    return urlOfRequest(this.#request)
   }
 
   get sessionId(): string | undefined {
@@ -83,15 +81,11 @@ export class HttpExchange implements Exchange, Sink, QuietStream {
   }
 
   get peer(): Peer {
-    const remoteAddress = this.#request.socket.remoteAddress
-    return remoteAddress === undefined ? { transport: 'http' } : { transport: 'http', remoteAddress }
+    return peerOf('http', this.#request.socket.remoteAddress)
   }
 
   get clientCertificate(): ClientCertificate | undefined {
-    const { socket } = this.#request
-    if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined
-    const { fingerprint256, raw } = socket.getPeerCertificate()
-    return raw === undefined ? undefined : { fingerprint256, raw }
+    return certificateOf(this.#request.socket)
   }
 
   get sink(): Sink {
@@ -131,6 +125,15 @@ export class HttpExchange implements Exchange, Sink, QuietStream {
     if (this.#answered === 'no' && message === undefined) this.#answer(this.method === 'POST' ? 202 : 200)
     else if (this.#answered === 'no' && this.method === 'POST') this.#answer(200, message)
     else this.#endStream(message === undefined ? undefined : encodeEvent(message, eventId))
+    return true
+  }
+
+  refuse(status: number, message: string, retryAfterS: string): boolean {
+    if (this.#answered !== 'no') return this.end(message)
+    if (!this.isOpen) return false
+    this.setHeader('retry-after', retryAfterS)
+    this.#answer(status, message)
+    this.#shared.brake.refused(this.#request.socket)
     return true
   }
 
@@ -233,10 +236,6 @@ export class HttpExchange implements Exchange, Sink, QuietStream {
     this.#finish()
     if (listeners !== undefined) for (const listener of listeners) listener()
   }
-}
-
-function alone(values: string[] | undefined): string | string[] | undefined {
-  return values?.length === 1 ? values[0] : values
 }
 
 const STREAM_HEADERS = [

@@ -9,6 +9,8 @@
  * Spec: MCP 2025-11-25, basic/transports, security warning; RFC 9110, 7.2 Host, 12.5.1 Accept.
  */
 
+import type { IncomingHttpHeaders } from 'node:http'
+
 /** Decisions kept per kind; a full map starts anew, so a client that varies its headers only wins the computation. */
 const DECISIONS_MAX = 256
 
@@ -62,6 +64,13 @@ export class HttpGuard {
     return remember(this.#originDecisions, origin, this.#decideOrigin)
   }
 
+  /** Why a request is taken for one that a foreign site caused, or undefined. */
+  refusalOf({ host, origin }: Pick<IncomingHttpHeaders, 'host' | 'origin'>): string | undefined {
+    if (!this.allowsHost(host)) return `The Host ${quote(host)} is not one of this server. Add it to allowedHosts.`
+    if (origin === undefined || this.allowsOrigin(origin, host!)) return undefined
+    return `The Origin ${quote(origin)} may not call this server. Add it to allowedOrigins.`
+  }
+
   /** True when an answer in JSON and one as an event stream are both welcome; an absent header welcomes all. */
   acceptsBoth(accept: string | undefined): boolean {
     return this.#accepts(accept) === (ACCEPTS_JSON | ACCEPTS_EVENTS)
@@ -108,6 +117,11 @@ export function isJsonContentType(contentType: string | undefined): boolean {
 /** True for an address or name of this machine only; takes IPv6 with or without brackets. */
 export function isLoopback(host: string): boolean {
   return LOOPBACK_NAMES.includes(host) || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
+}
+
+/** A header as it came, cut to what fits a sentence. */
+export function quote(value: string | undefined): string {
+  return value === undefined ? '(absent)' : JSON.stringify(value.slice(0, 200))
 }
 
 /** IPv6 addresses as a Host header has them. */

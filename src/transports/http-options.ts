@@ -2,7 +2,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerOptions } from 'node:https'
 import { type Clock, realClock } from '#runtime/clock'
+import { type Random, realRandom } from '#runtime/random'
 import { TransportError } from './port.ts'
+import { type SseEndpointOptions, type SseEndpointSettings, sseEndpointSettings } from './sse-options.ts'
+import {
+  type WebSocketEndpointOptions,
+  type WebSocketEndpointSettings,
+  webSocketEndpointSettings,
+} from './ws-options.ts'
 
 export interface HttpTransportOptions {
   /** The address to bind. Default '127.0.0.1'. */
@@ -59,6 +66,12 @@ export interface HttpTransportOptions {
    * leaves the response alone, for a path it does not know. Default: every other path is 404.
    */
   readonly otherPaths?: (request: IncomingMessage, response: ServerResponse) => boolean
+  /** Serves WebSocket on this port too, at the same path unless another is given. Default false. */
+  readonly webSocket?: boolean | WebSocketEndpointOptions
+  /** Serves the legacy HTTP+SSE transport on this port too, at /sse and /messages unless others are given. Default false. */
+  readonly sse?: boolean | SseEndpointOptions
+  /** Source of the ids that legacy streams are known by. */
+  readonly random?: Random
 }
 
 /** The TLS options of the listener that are passed on to Node. Source: node:tls, createServer and createSecureContext. */
@@ -67,14 +80,19 @@ export type TlsOptions = Pick<
   'key' | 'cert' | 'ca' | 'pfx' | 'passphrase' | 'requestCert' | 'rejectUnauthorized' | 'minVersion' | 'ciphers'
 >
 
-export type HttpSettings = Required<Omit<HttpTransportOptions, 'tls'>> & { readonly tls: TlsOptions | undefined }
+export type HttpSettings = Required<Omit<HttpTransportOptions, 'tls' | 'webSocket' | 'sse'>> & {
+  readonly tls: TlsOptions | undefined
+  readonly webSocket: WebSocketEndpointSettings | undefined
+  readonly sse: SseEndpointSettings | undefined
+}
 
 /** The options with their defaults. Throws `TransportError` `invalid_option`. */
 export function httpSettings(options: HttpTransportOptions): HttpSettings {
+  const { webSocket = false, sse = false, path: endpointPath = '/mcp' } = options
   const settings: HttpSettings = {
     host: options.host ?? '127.0.0.1',
     port: options.port ?? 3_000,
-    path: options.path ?? '/mcp',
+    path: endpointPath,
     allowedHosts: options.allowedHosts ?? [],
     allowedOrigins: options.allowedOrigins ?? [],
     maxMessageBytes: options.maxMessageBytes ?? 32 * 1024 * 1024,
@@ -89,6 +107,12 @@ export function httpSettings(options: HttpTransportOptions): HttpSettings {
     tls: options.tls,
     clock: options.clock ?? realClock,
     otherPaths: options.otherPaths ?? (() => false),
+    random: options.random ?? realRandom,
+    webSocket:
+      webSocket === false
+        ? undefined
+        : webSocketEndpointSettings({ path: endpointPath, ...(webSocket === true ? {} : webSocket) }),
+    sse: sse === false ? undefined : sseEndpointSettings(sse === true ? {} : sse),
   }
   const { port, path, host } = settings
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
@@ -100,6 +124,9 @@ export function httpSettings(options: HttpTransportOptions): HttpSettings {
   const { tls } = settings
   if (tls !== undefined && tls.pfx === undefined && (tls.key === undefined || tls.cert === undefined)) {
     throw invalid('tls needs key and cert, or pfx')
+  }
+  if (settings.sse !== undefined && [settings.sse.path, settings.sse.messagesPath].includes(path)) {
+    throw invalid(`sse must have paths other than ${JSON.stringify(path)}, which is the endpoint's own`)
   }
   if (host === '') throw invalid('host must not be empty. Use "0.0.0.0" or "::" for every address')
   for (const name of positiveOptions) {

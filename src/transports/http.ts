@@ -15,11 +15,12 @@
  */
 import { createServer, type Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { HttpEndpoint } from './http-endpoint.ts'
 import { type HttpSettings, type HttpTransportOptions, httpSettings } from './http-options.ts'
+import { listenOn, originOf } from './network.ts'
 import type { Acceptor, Listening, Transport } from './port.ts'
-import { TransportError } from './port.ts'
+import type { WebSocketDoor } from './ws-door.ts'
+import type { WebSocketEndpointSettings } from './ws-options.ts'
 
 export type { HttpTransportOptions, TlsOptions } from './http-options.ts'
 
@@ -30,8 +31,14 @@ const SLOW_REQUEST_CHECK_MS = 5_000
 export interface HttpListening extends Listening {
   readonly port: number
   readonly server: Server
-  /** What is held now: open connections, open SSE streams, bytes of unfinished bodies. */
-  counts(): { readonly connections: number; readonly streams: number; readonly bufferedBodyBytes: number }
+  /** What is held now: open connections of HTTP, open SSE streams, open WebSockets, bytes of unfinished bodies. */
+  counts(): {
+    readonly connections: number
+    readonly streams: number
+    /** Absent where none are served. */
+    readonly webSockets?: number
+    readonly bufferedBodyBytes: number
+  }
 }
 
 export interface HttpTransport extends Transport {
@@ -46,16 +53,21 @@ export function httpTransport(options: HttpTransportOptions = {}): HttpTransport
     listen: async (acceptor) => {
       const endpoint = new HttpEndpoint(settings, acceptor)
       const server = createHttpServer(settings, endpoint)
-      const listening = await listen(server, settings, endpoint)
+      const door = settings.webSocket && (await openWebSocketDoor(settings.webSocket, settings, endpoint, acceptor))
+      if (door !== undefined) server.on('upgrade', upgradeTo(door, endpoint))
+      const port = await listenOn(server, 'http', settings, acceptor.doorway)
       // A listener that is restarted is found where it was, also when any free port was asked for.
-      settings = { ...settings, port: listening.port }
-      return listening
+      settings = { ...settings, port }
+      return listeningOn(server, port, settings, endpoint, door)
     },
   }
 }
 
 /** A server that gives its requests to `endpoint`, not yet listening. */
-export function createHttpServer(settings: HttpSettings, endpoint: HttpEndpoint): Server {
+export function createHttpServer(
+  settings: Pick<HttpSettings, 'headersTimeoutMs' | 'requestTimeoutMs' | 'idleTimeoutMs' | 'tls'>,
+  endpoint: Pick<HttpEndpoint, 'handle' | 'connections'>,
+): Server {
   const options = {
     headersTimeout: settings.headersTimeoutMs,
     requestTimeout: Math.max(settings.requestTimeoutMs, settings.headersTimeoutMs),
@@ -77,41 +89,63 @@ export function createHttpServer(settings: HttpSettings, endpoint: HttpEndpoint)
   return server
 }
 
-function listen(server: Server, settings: HttpSettings, endpoint: HttpEndpoint): Promise<HttpListening> {
-  return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException) => reject(listenError(error, settings))
-    server.once('error', onError)
-    server.listen({ host: settings.host, port: settings.port, backlog: settings.backlog }, () => {
-      server.off('error', onError)
-      // A connection that cannot be accepted (no file descriptor left) is an 'error' too; it concerns nobody else.
-      server.on('error', () => {})
-      resolve(listeningOn(server, settings, endpoint))
-    })
-  })
+/** The WebSocket endpoint on this port; only who wants one loads the package `ws`. */
+async function openWebSocketDoor(
+  settings: WebSocketEndpointSettings,
+  { clock, closeGraceMs }: HttpSettings,
+  { guard }: HttpEndpoint,
+  acceptor: Acceptor,
+): Promise<WebSocketDoor> {
+  const { WebSocketDoor } = await import('./ws-door.ts')
+  return new WebSocketDoor({ settings, guard, acceptor, clock, closeGraceMs })
 }
 
-function listeningOn(server: Server, settings: HttpSettings, endpoint: HttpEndpoint): HttpListening {
-  const { port } = server.address() as AddressInfo
-  const { clock, host } = settings
+function upgradeTo(door: WebSocketDoor, endpoint: HttpEndpoint): WebSocketDoor['handle'] {
+  return (request, socket, head) => {
+    // It is the door's from now on, also where it is refused.
+    endpoint.connections.left(request.socket)
+    door.handle(request, socket, head)
+  }
+}
+
+function listeningOn(
+  server: Server,
+  port: number,
+  settings: HttpSettings,
+  endpoint: HttpEndpoint,
+  door: WebSocketDoor | undefined,
+): HttpListening {
+  const { clock, host, path, tls, sse, webSocket } = settings
+  const origin = originOf(tls === undefined ? 'http' : 'https', host, port)
   let closed: Promise<void> | undefined
   const stopAccepting = () => {
     // Each request on a connection that is still open is answered, and the connection closed behind the answer.
     endpoint.isStopping = true
+    endpoint.sse?.stopAccepting()
+    door?.stopAccepting()
     closed ??= new Promise((resolve) => server.close(() => resolve()))
   }
   return {
-    url: `${settings.tls === undefined ? 'http' : 'https'}://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}${settings.path}`,
+    url: `${origin}${path}`,
+    otherUrls: [
+      ...(webSocket === undefined ? [] : [`${origin.replace('http', 'ws')}${webSocket.path}`]),
+      ...(sse === undefined ? [] : [`${origin}${sse.path}`]),
+    ],
     port,
     server,
+    bytes: () => endpoint.connections.bytes(),
     counts: () => ({
       connections: endpoint.connections.size,
-      streams: endpoint.streams.size,
-      bufferedBodyBytes: endpoint.bufferedBodyBytes,
+      streams: endpoint.streams.size + (endpoint.sse?.size ?? 0),
+      ...(door !== undefined && { webSockets: door.size }),
+      bufferedBodyBytes: endpoint.bufferedBodyBytes + (endpoint.sse?.bufferedBodyBytes ?? 0),
     }),
     stopAccepting,
     close: async () => {
       stopAccepting()
       endpoint.streams.endAll()
+      endpoint.sse?.close()
+      door?.close()
       endpoint.connections.closeIdle()
       endpoint.connections.destroyOwing()
       const timer = clock.setTimer(() => {
@@ -122,18 +156,4 @@ function listeningOn(server: Server, settings: HttpSettings, endpoint: HttpEndpo
       clock.clearTimer(timer)
     },
   }
-}
-
-const LISTEN_ERRORS: Readonly<Record<string, readonly [code: string, advice: string]>> = {
-  EADDRINUSE: ['address_in_use', 'Another program listens there. Stop it or choose another port.'],
-  EACCES: ['permission_denied', 'This user may not take that port. Choose one above 1023.'],
-  EADDRNOTAVAIL: ['address_unavailable', 'This machine has no such address. Choose one of its own, or 127.0.0.1.'],
-  ENOTFOUND: ['address_unavailable', 'That name has no address. Choose an address of this machine, or 127.0.0.1.'],
-}
-
-function listenError(error: NodeJS.ErrnoException, settings: HttpSettings): TransportError {
-  const [code, advice] = LISTEN_ERRORS[error.code ?? ''] ?? ['address_unavailable', error.message]
-  return new TransportError(code, `http: cannot listen on ${settings.host} port ${settings.port}. ${advice}`, {
-    cause: error,
-  })
 }

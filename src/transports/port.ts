@@ -6,6 +6,7 @@
  * transports: a *connection* carries many messages both ways (stdio, memory, TCP, WebSocket), an *exchange* is one HTTP
  * request with the means to answer it.
  */
+import type { Doorway } from './doorway.ts'
 
 /** A way back to the peer for encoded JSON-RPC messages. All methods are safe to call after the peer has gone. */
 export interface Sink {
@@ -29,13 +30,18 @@ export interface Sink {
    * for a dead connection. Absent on other transports.
    */
   open?(): boolean
+  /**
+   * HTTP only: answers with a status of its own and the seconds after which the client may try again, where nothing was sent
+   * before; as `end` otherwise. Absent on other transports.
+   */
+  refuse?(status: number, message: string, retryAfterS: string): boolean
   /** Calls `listener` once when the peer has gone (not when `end` was called). */
   onClose(listener: () => void): void
 }
 
 /** What is known of the other side. */
 export interface Peer {
-  /** The transport's name: 'stdio', 'http', 'memory', ... */
+  /** The transport's name: 'stdio', 'http', 'ws', 'tcp', 'sse', 'memory'. */
   readonly transport: string
   readonly remoteAddress?: string
 }
@@ -44,6 +50,10 @@ export interface Peer {
 export interface Receiver {
   /** One whole message, as text. */
   message(text: string): void
+  /**
+   * The peer will send no more, but reads what it asked for. Only where the two can be told apart (TCP); `closed` still follows.
+   */
+  finished?(): void
   /** The peer will send no more, or the connection broke. Called once. */
   closed(): void
 }
@@ -80,16 +90,66 @@ export interface Exchange {
   readonly sink: Sink
 }
 
-/** What a transport calls. Neither function throws. */
+/**
+ * Somebody who asks for a connection over a network: the HTTP request for a WebSocket or an event stream, the beginning of a TCP
+ * connection. Whoever listens says who it is and lets it in or turns it away, once, now or later.
+ */
+export interface Applicant {
+  readonly method: 'GET' | 'POST'
+  /** The absolute URL that was asked for: 'http:' or 'https:' where it came as an HTTP request, 'tcp:' or 'tls:' otherwise. */
+  readonly url: string
+  /** As those of an `Exchange`. */
+  readonly credentials: Exchange['credentials']
+  readonly peer: Peer
+  readonly clientCertificate: ClientCertificate | undefined
+  /** True when these credentials stand for all that follows, false when every message brings its own. */
+  readonly isLasting: boolean
+  /** Adds a header to the answer, on transports that have headers. */
+  setHeader(name: string, value: string): void
+  /** Turns it away with an HTTP status and a JSON-RPC error; where there are no statuses, with the error alone. */
+  refuse(status: number, json: string): void
+  /**
+   * Lets it in. `owner` is whose connection it is, undefined where anybody may come in. `open` makes it a connection; it is not
+   * called for a message to a connection that is open (the POST of an event stream), nor when the peer has gone meanwhile.
+   */
+  admit(owner: string | undefined, open: (sink: Sink) => Receiver): void
+}
+
+/** What a transport calls. None of the functions throws. */
 export interface Acceptor {
   connection(sink: Sink, peer: Peer): Receiver
   exchange(exchange: Exchange): void
+  /** Decides about a connection over a network. Absent, everybody is let in. */
+  applicant?(applicant: Applicant): void
+  /** Where connections come from when the transport does not listen itself; see doorway.ts. */
+  readonly doorway?: Doorway | undefined
+}
+
+/** Asks `acceptor` about `applicant`. */
+export function apply(acceptor: Acceptor, applicant: Applicant): void {
+  if (acceptor.applicant !== undefined) acceptor.applicant(applicant)
+  else applicant.admit(undefined, (sink) => acceptor.connection(sink, applicant.peer))
+}
+
+/** What a transport holds; it leaves out what it does not know. */
+export interface TransportCounts {
+  readonly connections?: number
+  readonly streams?: number
+  readonly bufferedBodyBytes?: number
+  readonly bytesReceived?: number
+  readonly bytesSent?: number
 }
 
 /** A transport that is listening. */
 export interface Listening {
   /** Where it listens, for people: 'http://127.0.0.1:3000/mcp', 'stdio'. */
   readonly url: string
+  /** Where else it is reached: a WebSocket on the port of HTTP. */
+  readonly otherUrls?: readonly string[]
+  /** What it holds now, for metrics. */
+  counts?(): TransportCounts
+  /** Bytes that it has moved since it began to listen. Asked seldom: it may add up what its connections say. */
+  bytes?(): { readonly bytesReceived: number; readonly bytesSent: number }
   /** Takes no new connections; those that are open go on. Idle keep-alive connections are closed. */
   stopAccepting(): void
   /** Closes everything and resolves when nothing is left open. */

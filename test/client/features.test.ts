@@ -406,7 +406,14 @@ describe("the target 'auto'", () => {
 describe('wrong options', () => {
   it.each([
     ['no url', {}, /is no URL/],
-    ['ws://x', {}, /no transport for ws:/],
+    ['ftp://x', {}, /no transport for ftp:.* Use http:, https:, ws:, wss:, tcp:, tls: or \{ command \}/],
+    ['tcp://x', {}, /a TCP address is tcp:\/\/host:port and nothing else, got one without a port/],
+    ['tcp://:7', {}, /is no URL|without a host/],
+    ['tls://x:7/path', {}, /got one with a path or a query/],
+    ['tcp://ann:secret@x:7', {}, /got one with a user name or password\.$/],
+    ['ws://ann:secret@x', {}, /url must not hold a user name or password; put them into an Authorization header\.$/],
+    ['ws://x', { ws: { heartbeatMs: 0 } }, /heartbeatMs must be a positive integer, got 0/],
+    ['tcp://x:7', { tcp: { keepAliveMs: 1.5 } }, /keepAliveMs must be a positive integer, got 1.5/],
     [7, {}, /must be a URL/],
     ['http://x', { era: 'old' }, /era must be/],
     ['http://x', { revisions: ['1999-01-01'] }, /revisions may hold/],

@@ -3,6 +3,7 @@ import { createServer, type Server, serve } from 'bough'
 import { type ConnectOptions, connect } from 'bough/client'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { childPath, childrenOf } from '../server/child.ts'
+import { type Asked, HandServer, result, stream, withSession } from '../transports/client-harness.ts'
 
 const eras = ['legacy', 'modern'] as const
 
@@ -131,6 +132,37 @@ describe.each(eras)('over HTTP, in the %s era', (era) => {
     expect(performance.now() - started).toBeLessThan(2_000)
     // The legacy session was deleted, not left to its idle time.
     await expect.poll(() => app.metrics()['sessions_open'] ?? 0).toBe(0)
+  })
+})
+
+describe('a server over HTTP that numbers its questions as the client numbers its requests', () => {
+  it('gets the answer, and the call with that number goes on', async () => {
+    let waiting: Asked | undefined
+    const hand = await HandServer.start(
+      withSession(
+        (asked) => {
+          if (asked.method === 'GET') asked.response.writeHead(405).end()
+          else if (asked.body.includes('"tools/call"')) {
+            waiting = asked
+            const params = { message: 'Who?', requestedSchema: { type: 'object', properties: {} } }
+            const question = { jsonrpc: '2.0', id: asked.id, method: 'elicitation/create', params }
+            stream(asked, `data: ${JSON.stringify(question)}\n\n`)
+          } else {
+            asked.response.writeHead(202).end()
+            // The client has read that its answer was taken.
+            setTimeout(() => {
+              const { id, response } = waiting as Asked
+              response.end(`data: ${result(id, { content: [] })}\n\n`)
+            }, 100)
+          }
+        },
+        undefined,
+        { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'x', version: '1' } },
+      ),
+    )
+    const client = await connect(hand.url, { era: 'legacy', handlers })
+    onTestFinished(() => client.close())
+    expect((await client.callTool('asks')).content).toEqual([])
   })
 })
 

@@ -235,12 +235,13 @@ describe('the command line of the everything server', () => {
   it('names what exists when asked for help', async () => {
     const { status, stdout, stderr } = await new Program('everything', ['--help']).ended
     expect([status, stderr]).toEqual([0, ''])
-    for (const flag of ['--http', '--stdio', '--many-tools', '--log', '--help']) expect(stdout).toContain(flag)
+    for (const flag of ['--http', '--ws', '--tcp', '--sse', '--stdio', '--many-tools', '--log', '--help'])
+      expect(stdout).toContain(flag)
   })
 
   it.each([
     [['--nonsense'], /^Unknown option '--nonsense'\. See --help\.\n$/],
-    [[], /^Say how to serve: --http <host:port>, --stdio, or both\. See --help\.\n$/],
+    [[], /^Say how to serve: --http, --ws, --tcp or --sse <host:port>, --stdio, or several\. See --help\.\n$/],
     [['--http', 'nowhere'], /^--http needs host:port, such as 127\.0\.0\.1:3901, got "nowhere"\. See --help\.\n$/],
     [['--http', '127.0.0.1:70000'], /^--http needs host:port/],
     [

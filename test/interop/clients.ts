@@ -1,9 +1,15 @@
 /** The official clients of both generations behind one shape, so that one suite proves them all. */
-import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 } from '@modelcontextprotocol/client'
+import {
+  Client as ClientV2,
+  StreamableHTTPClientTransport as HttpV2,
+  SSEClientTransport as SseV2,
+} from '@modelcontextprotocol/client'
 import { StdioClientTransport as StdioV2 } from '@modelcontextprotocol/client/stdio'
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
+import { SSEClientTransport as SseV1 } from '@modelcontextprotocol/sdk/client/sse.js'
 import { StdioClientTransport as StdioV1 } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { WebSocketClientTransport as WebSocketV1 } from '@modelcontextprotocol/sdk/client/websocket.js'
 import type { Transport as TransportV1 } from '@modelcontextprotocol/sdk/shared/transport.js'
 import {
   CreateMessageRequestSchema,
@@ -13,6 +19,7 @@ import {
   ResourceUpdatedNotificationSchema,
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js'
+import { WebSocket } from 'ws'
 import { childPath } from '../server/child.ts'
 import { checked } from './checked.ts'
 
@@ -84,6 +91,18 @@ const noting =
     return response
   }
 
+function transportV1(where: Where, heard: Heard): HttpV1 | SseV1 | StdioV1 | WebSocketV1 {
+  if ('stdio' in where) return new StdioV1(command(where))
+  const url = new URL(where.url)
+  if (url.protocol !== 'ws:')
+    return isSse(url) ? new SseV1(url, { fetch: noting(heard) }) : new HttpV1(url, { fetch: noting(heard) })
+  // It takes that of a browser, which Node 20 has not.
+  globalThis.WebSocket ??= WebSocket as unknown as typeof globalThis.WebSocket
+  return new WebSocketV1(url)
+}
+
+const isSse = (url: URL): boolean => url.pathname.endsWith('/sse')
+
 /** The first generation as it is, for what only it has. */
 export async function connectV1(where: Where, elicit = elicited): Promise<Connected & { readonly v1: ClientV1 }> {
   const heard = nothingHeard()
@@ -95,8 +114,7 @@ export async function connectV1(where: Where, elicit = elicited): Promise<Connec
   client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => void heard.updated.push(params.uri))
   client.setNotificationHandler(ToolListChangedNotificationSchema, () => void heard.toolsChanged++)
   client.onerror = (error) => heard.errors.push(error)
-  const transport =
-    'url' in where ? new HttpV1(new URL(where.url), { fetch: noting(heard) }) : new StdioV1(command(where))
+  const transport = transportV1(where, heard)
   // The SDK's own types differ under exactOptionalPropertyTypes.
   await client.connect(checked(transport) as TransportV1)
   return { client: client as unknown as AnyClient, v1: client, heard }
@@ -112,8 +130,10 @@ export async function connectV2(where: Where, mode: Mode, elicit = elicited): Pr
   client.setNotificationHandler('notifications/resources/updated', ({ params }) => void heard.updated.push(params.uri))
   client.setNotificationHandler('notifications/tools/list_changed', () => void heard.toolsChanged++)
   client.onerror = (error) => heard.errors.push(error)
-  await client.connect(
-    checked('url' in where ? new HttpV2(new URL(where.url), { fetch: noting(heard) }) : new StdioV2(command(where))),
-  )
+  const given = { fetch: noting(heard) }
+  const url = 'url' in where ? new URL(where.url) : undefined
+  if ('stdio' in where) await client.connect(checked(new StdioV2(command(where))))
+  else if (url !== undefined && isSse(url)) await client.connect(checked(new SseV2(url, given)))
+  else if (url !== undefined) await client.connect(checked(new HttpV2(url, given)))
   return { client, heard }
 }

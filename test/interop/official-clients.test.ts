@@ -20,11 +20,16 @@ const LEGACY = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']
 
 const transports: Record<string, (options: object) => Promise<Where>> = {
   http: async (options) => ({ url: await spawnChild('http', options).line(0) }),
+  sse: async (options) => ({ url: await spawnChild('sse', options).line(0) }),
+  ws: async (options) => ({ url: await spawnChild('ws', options).line(0) }),
   stdio: async (options) => ({ stdio: options }),
 }
 
 const cases = Object.keys(clients).flatMap((client) =>
-  Object.keys(transports).map((transport) => [client, transport] as const),
+  Object.keys(transports)
+    // The second generation has no WebSocket.
+    .filter((transport) => transport !== 'ws' || client === 'v1')
+    .map((transport) => [client, transport] as const),
 )
 
 describe.each(cases)('the official client %s over %s', (which, transport) => {

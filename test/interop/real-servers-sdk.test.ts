@@ -8,7 +8,7 @@ import { connected, run, serversFolder, textOf } from './real-servers.ts'
 
 interface Setting {
   readonly sdk: 'v1' | 'v2'
-  readonly transport: 'stdio' | 'http' | 'sse'
+  readonly transport: 'stdio' | 'http' | 'sse' | 'ws' | 'tcp'
   readonly era: 'legacy' | 'modern'
   /** Whether the server can ask its client. */
   readonly asks: boolean
@@ -20,6 +20,12 @@ const settings: readonly Setting[] = [
   { sdk: 'v1', transport: 'stdio', era: 'legacy', asks: true, hearsCancel: true },
   { sdk: 'v1', transport: 'http', era: 'legacy', asks: true, hearsCancel: true },
   { sdk: 'v1', transport: 'sse', era: 'legacy', asks: true, hearsCancel: true },
+  { sdk: 'v1', transport: 'ws', era: 'legacy', asks: true, hearsCancel: true },
+  { sdk: 'v1', transport: 'tcp', era: 'legacy', asks: true, hearsCancel: true },
+  { sdk: 'v2', transport: 'ws', era: 'modern', asks: true, hearsCancel: true },
+  { sdk: 'v2', transport: 'ws', era: 'legacy', asks: true, hearsCancel: true },
+  { sdk: 'v2', transport: 'tcp', era: 'modern', asks: true, hearsCancel: true },
+  { sdk: 'v2', transport: 'tcp', era: 'legacy', asks: true, hearsCancel: true },
   { sdk: 'v2', transport: 'stdio', era: 'modern', asks: true, hearsCancel: true },
   { sdk: 'v2', transport: 'stdio', era: 'legacy', asks: true, hearsCancel: true },
   { sdk: 'v2', transport: 'http', era: 'modern', asks: true, hearsCancel: true },
@@ -40,8 +46,9 @@ describe.each(settings)('the official SDK $sdk over $transport, in the $era era'
       // The client starts it again itself.
       return { client, restart: async () => void (await client.callTool('die').catch(() => undefined)) }
     }
-    const path = transport === 'sse' ? '/sse' : '/mcp'
-    const server = await run({ args: (port) => [file, transport, String(port)], path })
+    const path = { http: '/mcp', sse: '/sse', ws: '/mcp', tcp: '' }[transport]
+    const scheme = transport === 'sse' ? 'http' : transport
+    const server = await run({ args: (port) => [file, transport, String(port)], scheme, path })
     const restart = async (): Promise<void> => {
       await server.kill()
       await server.start()

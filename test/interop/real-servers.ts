@@ -14,6 +14,8 @@ export const peersFolder = fileURLToPath(new URL('../peers', import.meta.url))
 export interface Program {
   readonly args: (port: number) => readonly string[]
   readonly env?: (port: number) => Readonly<Record<string, string>>
+  /** Default http. */
+  readonly scheme?: 'http' | 'ws' | 'tcp'
   readonly path: string
 }
 
@@ -55,7 +57,7 @@ export async function run(program: Program): Promise<Running> {
   }
   onTestFinished(kill)
   await start()
-  return { url: `http://127.0.0.1:${port}${program.path}`, kill, start }
+  return { url: `${program.scheme ?? 'http'}://127.0.0.1:${port}${program.path}`, kill, start }
 }
 
 /** A connected client, closed when the test is over. */

@@ -1,6 +1,7 @@
 import { defineActor, defineSupervisor, type Self, type StatusReport, sys, type TraceEvent } from 'bough/runtime'
 import { describe, expect, it } from 'vitest'
-import { createLogger, logEvents } from '#observability/logger'
+import { logEvents } from '#observability/event-log'
+import { createLogger } from '#observability/logger'
 import { Counter, codeOf, createWorld, Worker } from './support.ts'
 
 describe('sys.log and sys.getLog', () => {

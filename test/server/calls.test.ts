@@ -308,7 +308,7 @@ describe('limits of a session', () => {
     expect(textOf(await client.call('gated'))).toBe('through')
   })
 
-  it('refuses connections beyond the limit of sessions, and takes one again when one has left', async () => {
+  it('refuses sessions beyond their limit without closing the connection, which gets one when another has left', async () => {
     const w = await world(tools(), { sessions: { max: 2 } })
     const first = await w.open()
     await w.open()
@@ -316,11 +316,11 @@ describe('limits of a session', () => {
     third.begin('ping')
     await third.settle()
     expect(third.received[0]?.error?.message).toContain('max_sessions')
-    expect(third.isClosed).toBe(true)
+    expect(third.isClosed).toBe(false)
     first.close()
     await w.sim.advance(2_000)
-    const fourth = await w.open()
-    expect((await fourth.request('ping')).result).toEqual({})
+    expect((await third.initialize()).result).toBeDefined()
+    expect((await third.request('ping')).result).toEqual({})
     expect(w.app.metrics()['sessions']).toBe(2)
   })
 

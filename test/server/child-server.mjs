@@ -1,5 +1,5 @@
 // A server for tests that need a program of its own: signals, standard input, stray faults, memory. Runs on the build:
-//     node --expose-gc test/server/child-server.mjs http [options as JSON]
+//     node --expose-gc test/server/child-server.mjs http|ws|tcp|sse [options as JSON]
 //     node --expose-gc test/server/child-server.mjs stdio [options as JSON]
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer, serve } from 'bough'
@@ -150,7 +150,7 @@ const server = createServer({ name: 'child', version: '1' })
 let aborted = 0
 const held = []
 const app = await serve(server, {
-  ...(transport === 'stdio' ? { stdio: true } : { http: { port: 0 } }),
+  ...(transport === 'stdio' ? { stdio: true } : { [transport]: { port: 0 } }),
   logger: false,
   ...options,
 })

@@ -16,7 +16,7 @@ export interface Child {
   line(index: number): Promise<string>
 }
 
-export function spawnChild(transport: 'http' | 'stdio', options: object = {}): Child {
+export function spawnChild(transport: 'http' | 'ws' | 'tcp' | 'sse' | 'stdio', options: object = {}): Child {
   const program = spawn(process.execPath, ['--expose-gc', childPath, transport, JSON.stringify(options)], { cwd: root })
   const lines: string[] = []
   let rest = ''

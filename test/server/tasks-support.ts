@@ -11,6 +11,7 @@ import type { NewTask } from '#actors/task-manager'
 import type { TaskLimits } from '#actors/task-record'
 import { Catalog } from '#features/catalog'
 import { defineTool, type ToolOptions } from '#features/tool'
+import { Telemetry } from '#observability/telemetry'
 import type { JsonObject } from '#protocol'
 import { createNames, type SupervisorRef } from '#runtime'
 import type { RecordStore, Store } from '#storage/port'
@@ -125,6 +126,7 @@ export async function taskWorld(options: Options = {}): Promise<TaskWorld> {
     sessions: createNames(),
     listens: new Set(),
     counters: new Counters(),
+    telemetry: new Telemetry(),
     report: (event: unknown) => reports.push(event),
     limits: { pageSize: 50, askTimeoutMs: 300_000, tasks: options.limits ?? {} },
     store: store.asStore(),

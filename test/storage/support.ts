@@ -84,6 +84,11 @@ export class FakeDisk {
     return disk
   }
 
+  /** Does what waits, if anything does. */
+  releaseAll(): void {
+    if (this.#held !== undefined) this.release()
+  }
+
   /** Does the commit that waits, or fails it. */
   release(): void {
     const held = this.#held

@@ -137,10 +137,15 @@ export function stream(asked: Asked, text = '', headers: Record<string, string> 
 }
 
 /** Answers `initialize` with a session, notifications with 202 and DELETE with 200; other requests go to `answer`. */
-export function withSession(answer: (asked: Asked) => void, sessionId = 'session-1'): (asked: Asked) => void {
+export function withSession(
+  answer: (asked: Asked) => void,
+  sessionId = 'session-1',
+  initialized: object = {},
+): (asked: Asked) => void {
   return (asked) => {
     if (asked.method === 'DELETE') asked.response.writeHead(200).end()
-    else if (asked.body.includes('"initialize"')) json(asked, result(asked.id), 200, { 'mcp-session-id': sessionId })
+    else if (asked.body.includes('"initialize"'))
+      json(asked, result(asked.id, initialized), 200, { 'mcp-session-id': sessionId })
     else if (asked.method === 'POST' && asked.id === undefined) asked.response.writeHead(202).end()
     else answer(asked)
   }

@@ -12,8 +12,8 @@ import { isObject, type JsonObject } from '#protocol/json-rpc'
 export function objectResult<T extends Pick<ToolResult, 'content'> & { readonly structuredContent?: unknown }>(
   result: T,
 ): T {
+  if (result.structuredContent === undefined || isObject(result.structuredContent)) return result
   const { structuredContent, ...left } = result
-  if (structuredContent === undefined || isObject(structuredContent)) return result
   const content = textOr(result.content, structuredContent)
   return { ...left, content } as unknown as T // an optional member less
 }

@@ -1,5 +1,5 @@
-// A server of the official SDK, version 1: `node sdk-v1.mjs stdio`, or `http` (with sessions) or `sse` and a port. On HTTP its
-// routes are those of the SDK's documentation.
+// A server of the official SDK, version 1: `node sdk-v1.mjs stdio`, or `http` (with sessions), `sse`, `ws` or `tcp` and a port. On
+// HTTP its routes are those of the SDK's documentation.
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
@@ -7,6 +7,7 @@ import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import { z } from 'zod'
+import { overTcp, overWebSocket } from './bridge.mjs'
 
 let aborted = 0
 const text = (value) => ({ content: [{ type: 'text', text: String(value) }] })
@@ -94,5 +95,8 @@ async function sse(request, response) {
   await transport.handlePostMessage(request, response)
 }
 
-if (kind === 'stdio') await build().connect(new StdioServerTransport())
+const begin = (input, output) => build().connect(new StdioServerTransport(input, output))
+if (kind === 'stdio') await begin()
+else if (kind === 'tcp') overTcp(Number(port), begin)
+else if (kind === 'ws') overWebSocket(Number(port), begin)
 else createServer(kind === 'sse' ? sse : http).listen(Number(port), '127.0.0.1')

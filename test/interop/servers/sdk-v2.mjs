@@ -1,10 +1,11 @@
-// A server of the official SDK, version 2, which serves both eras: `node sdk-v2.mjs stdio`, or `http` and a port. In the legacy
+// A server of the official SDK, version 2, which serves both eras: `node sdk-v2.mjs stdio`, or `http`, `ws` or `tcp` and a port. In the legacy
 // era its HTTP has no sessions, and so nothing that it could ask.
 import { createServer } from 'node:http'
 import { Readable } from 'node:stream'
 import { acceptedContent, createMcpHandler, inputRequired, McpServer } from '@modelcontextprotocol/server'
-import { serveStdio } from '@modelcontextprotocol/server/stdio'
+import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio'
 import { z } from 'zod'
+import { overTcp, overWebSocket } from './bridge.mjs'
 
 let aborted = 0
 const text = (value) => ({ content: [{ type: 'text', text: String(value) }] })
@@ -62,7 +63,10 @@ function build() {
 }
 
 const [, , kind, port] = process.argv
+const begin = (input, output) => serveStdio(build, { transport: new StdioServerTransport(input, output) })
 if (kind === 'stdio') serveStdio(build)
+else if (kind === 'tcp') overTcp(Number(port), begin)
+else if (kind === 'ws') overWebSocket(Number(port), begin)
 else {
   const handler = createMcpHandler(build)
   createServer(async (request, response) => {

@@ -10,8 +10,14 @@ export function methodNames(version: string): string[] {
   return Array.from(textOf(version).matchAll(/"method":\{"const":"([^"]+)"/g), (found) => found[1] as string)
 }
 
+/** Beside the sources, also for who runs as a build of them below dist/. */
+const folder = new URL(
+  import.meta.url.includes('/dist/test/') ? '../../../../test/protocol/schema/' : '../schema/',
+  import.meta.url,
+)
+
 function textOf(version: string): string {
-  return readFileSync(new URL(`../schema/${version}.json`, import.meta.url), 'utf8')
+  return readFileSync(new URL(`${version}.json`, folder), 'utf8')
 }
 
 type Json = { [key: string]: unknown }
