@@ -162,7 +162,7 @@ function membersFault(block: { readonly [key: string]: unknown }): string | unde
       return typeof blob !== 'string' || isBase64(blob) ? undefined : 'of type resource needs its blob as base64'
     }
     default:
-      return `has type ${JSON.stringify(type) ?? 'undefined'}; text, image, audio, resource_link and resource exist`
+      return `has type ${typeof type === 'string' ? JSON.stringify(type.slice(0, 40)) : describeValue(type)}; text, image, audio, resource_link and resource exist`
   }
 }
 

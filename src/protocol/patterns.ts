@@ -54,7 +54,8 @@ export function compilePattern(source: string, flags: string): Pattern {
   }
   return {
     test(text) {
-      if (text.length <= nativeLengthMax) return native.test(text)
+      // Where it may not try a single character it may not try the empty text: making it ready alone can take for ever.
+      if (nativeLengthMax > 0 && text.length <= nativeLengthMax) return native.test(text)
       const safe = linear()
       if (safe === undefined) throw new PatternLimit(`expected at most ${nativeLengthMax} characters for its pattern`)
       return safe.test(text, { left: PATTERN_STEPS_MAX, exhausted })

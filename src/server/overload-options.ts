@@ -27,11 +27,11 @@ export interface LimitsOptions {
   readonly maxKeys?: number
   /** Requests that run an author's code in flight at once, over all clients; default 20 000. One more is refused with 503. */
   readonly maxInFlight?: number
-  /** Requests that may wait for the processor; default 10 000. One more is refused with 503. */
+  /** Requests that may wait for the processor; default 20 000. One more is refused with 503. */
   readonly maxQueued?: number
   /** Requests whose function begins at once; the others wait. Default 64; fewer when each takes long. */
   readonly maxStarting?: number
-  /** Milliseconds that the oldest of those that wait may have waited before new ones are refused with 503; default 2 000. */
+  /** Milliseconds that the oldest of those that wait may have waited before new ones are refused with 503; default 3 000. */
   readonly queueTargetMs?: number
   /** Milliseconds after which one that waits is refused; default 10 000. */
   readonly queueMaxMs?: number
@@ -70,9 +70,9 @@ export function overloadOf({ limits = {}, pressure }: OverloadOptions): () => Ov
   }
   const settings = {
     inFlightMax: whole('maxInFlight', 20_000),
-    queuedMax: whole('maxQueued', 10_000),
+    queuedMax: whole('maxQueued', 20_000),
     startingMax: whole('maxStarting', 64),
-    queueTargetMs: whole('queueTargetMs', 2_000),
+    queueTargetMs: whole('queueTargetMs', 3_000),
     queueMaxMs: whole('queueMaxMs', 10_000),
   }
   const keysMax = whole('maxKeys', 100_000)

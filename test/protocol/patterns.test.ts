@@ -107,6 +107,12 @@ describe('a pattern', () => {
     expect(process.cpuUsage().user - started).toBeLessThan(2_000_000)
   })
 
+  it('that the engine takes for ever to make ready is not tried with it, not even for the empty text', () => {
+    // Not one of Unicode, so that it is read without the u flag; the engine's code for so many choices never gets done.
+    const pattern = compilePattern(`a?(?:a+)+[^x]*?${'\\*?'.repeat(600)}\\\\u{1F600}?${'\\*?'.repeat(60)}\\u{z}`, 'u')
+    expect(pattern.test('')).toBe(false)
+  })
+
   it('is the engine itself for short and simple cases, and for long simple ones', () => {
     expect(compilePattern('^\\d{4}-\\d{2}$', 'u').test('2025-01')).toBe(true)
     expect(compilePattern('^x', 'u').test('x'.repeat(500_000))).toBe(true)
