@@ -1,10 +1,11 @@
 /**
  * Hands accepted connections to members: to the owner of the session that a connection asks for, where that can be seen, else to
- * the one with the fewest connections. A connection stays ours too until its member has said that it took it, so that the end of
+ * one of those with the fewest connections. A connection stays ours too until its member has said that it took it, so that the end of
  * a member loses none of those that were on their way: another one gets them. All of it is bounded: how many are on their way to
  * one member, how many wait for a member at all, how often one is tried.
  */
 import type { Socket } from 'node:net'
+import type { Random } from '#runtime'
 import type { Counters } from '#structures/counters'
 import { Ring } from '#structures/ring'
 import type { HandedConnection, Slot } from './fleet.ts'
@@ -13,6 +14,12 @@ import type { HandedConnection, Slot } from './fleet.ts'
 const HANDED_MAX = 256
 /** Connections that wait while no member takes any; one more is closed. */
 const WAITING_MAX = 10_000
+/** Connections that a member may hold more than the one with the fewest, and still be given one: so many, */
+const EVEN_SLACK = 8
+/** and one for so many of the other's. */
+const EVEN_SHARE = 8
+/** What is remembered of that a member was given more than others, in connections. */
+const LEAD_MAX = 8
 /** Members that one connection is offered to. */
 const TRIES_MAX = 128
 
@@ -23,10 +30,12 @@ export class Handover {
   readonly #waiting = new Map<string, Ring<HandedConnection>>()
   #waitingCount = 0
   #lastNumber = 0
-  /** Where the search begins, so that equals take turns. */
-  #turn = 0
+  readonly #random: Random
+  /** How many connections a member was given more than the others of late. */
+  readonly #leads = new Map<number, number>()
 
-  constructor(slots: readonly Slot[], counters: Counters) {
+  constructor(slots: readonly Slot[], counters: Counters, random: Random) {
+    this.#random = random
     this.#slots = slots
     this.#counters = counters
   }
@@ -110,13 +119,22 @@ export class Handover {
     if (tries >= TRIES_MAX) return undefined
     const owning = owner === undefined ? undefined : this.#slots[owner]
     if (owning !== undefined && takes(owning, door)) return owning
-    let best: Slot | undefined
-    this.#turn = (this.#turn + 1) % this.#slots.length
-    for (let step = 0; step < this.#slots.length; step++) {
-      const slot = this.#slots[(this.#turn + step) % this.#slots.length]
-      if (slot !== undefined && takes(slot, door) && (best === undefined || load(slot) < load(best))) best = slot
-    }
-    return best
+    const fit = this.#slots.filter((slot) => takes(slot, door))
+    const least = Math.min(...fit.map(load))
+    // Connections that only wait are no load: a member that holds a few more of them is as good.
+    const even = fit.filter((slot) => load(slot) <= least + EVEN_SLACK + least / EVEN_SHARE)
+    const lowest = Math.min(...even.map(({ index }) => this.#lead(index)))
+    const behind = even.filter(({ index }) => this.#lead(index) === lowest)
+    // Chance decides between equals: a client that opens as many connections at a time as there are members would otherwise meet
+    // the same one with its first, for ever.
+    const slot = behind[Math.floor(this.#random.next() * behind.length)]
+    if (slot !== undefined) this.#leads.set(slot.index, Math.min(lowest + 1, LEAD_MAX))
+    if (lowest > 0) for (const { index } of even) this.#leads.set(index, this.#lead(index) - lowest)
+    return slot
+  }
+
+  #lead(index: number): number {
+    return this.#leads.get(index) ?? 0
   }
 }
 

@@ -11,6 +11,7 @@ import { makeSlot, type Program, type Slot, setState } from '#actors/fleet'
 import { Handover } from '#actors/handover'
 import type { ToMember } from '#actors/member-messages'
 import { farOwner, type Members, markOf } from '#actors/members'
+import { realRandom } from '#runtime'
 import { Link } from '#server/processes/link'
 import { mergeTexts, sumMetrics } from '#server/processes/metrics'
 import { processesOf } from '#server/processes/options'
@@ -157,8 +158,8 @@ function slotsOf(count: number): { slots: Slot[]; programs: FakeProgram[] } {
 describe('the hand-over', () => {
   it('gives connections to the least loaded, those with an owner to the owner', () => {
     const { slots, programs } = slotsOf(3)
-    const handover = new Handover(slots, new Counters())
-    for (const slot of slots) slot.connections = slot.index === 1 ? 0 : 5
+    const handover = new Handover(slots, new Counters(), realRandom)
+    for (const slot of slots) slot.connections = slot.index === 1 ? 0 : 100
     for (let count = 0; count < 5; count++) handover.arrive(socketOf(new FakeSocket()), 'http')
     expect(programs.map(({ sent }) => sent.length)).toEqual([0, 5, 0])
     handover.arrive(socketOf(new FakeSocket()), 'http', 2)
@@ -174,7 +175,7 @@ describe('the hand-over', () => {
 
   it('offers what a member refused, or had not answered for when it ended, to the others', () => {
     const { slots, programs } = slotsOf(2)
-    const handover = new Handover(slots, new Counters())
+    const handover = new Handover(slots, new Counters(), realRandom)
     const [first, second] = [new FakeSocket(), new FakeSocket()]
     handover.arrive(socketOf(first), 'http', 0)
     handover.arrive(socketOf(second), 'http', 0)
@@ -192,7 +193,7 @@ describe('the hand-over', () => {
   it('keeps connections while no member takes any, within a bound, and gives them to the first that does', () => {
     const { slots, programs } = slotsOf(1)
     const counters = new Counters()
-    const handover = new Handover(slots, counters)
+    const handover = new Handover(slots, counters, realRandom)
     setState(slots[0] as Slot, 'starting')
     const sockets = Array.from({ length: 10_003 }, () => new FakeSocket())
     for (const socket of sockets) handover.arrive(socketOf(socket), 'http')

@@ -49,7 +49,7 @@ export async function startFleet(options: ServeOptions, settings: ProcessesSetti
     keys: [{ id: `k${createdAt.toString(36)}`, secret: random.token(SECRET_BYTES), createdAt }],
     urls: [],
     bound: new Map(),
-    handover: new Handover(slots, reporting.telemetry.metrics.counters),
+    handover: new Handover(slots, reporting.telemetry.metrics.counters, random),
     start: (index, listen) =>
       startProgram(index, (message) => {
         if (message.type === 'answer') asked.settle(message)
