@@ -104,7 +104,7 @@ class Peer {
     version?: string,
   ): Promise<{ result?: unknown; error?: unknown }> {
     const id = version === undefined ? this.send(method, params) : this.send(method, params, version)
-    await eventually(() => this.receiver.answered.includes(id) || this.receiver.failures.length > 0, 1_000_000)
+    await eventually(() => this.receiver.answered.includes(id) || this.receiver.failures.length > 0)
     expect(this.receiver.failures).toEqual([])
     return this.receiver.messages.map((text) => JSON.parse(text)).find((message) => message.id === id)
   }
@@ -139,7 +139,7 @@ describe.each([
     const { url } = await started()
     const peer = await Peer.open(httpClientTransport({ url }), isModern)
     const ids = Array.from({ length: 100 }, (_, n) => peer.send('tools/call', { name: 'echo', arguments: { n } }))
-    await eventually(() => ids.every((id) => peer.receiver.answered.includes(id)), 1_000_000)
+    await eventually(() => ids.every((id) => peer.receiver.answered.includes(id)))
     expect(peer.receiver.answered.filter((id) => ids.includes(Number(id)))).toHaveLength(100)
     expect(peer.receiver.failures).toEqual([])
   })
@@ -156,9 +156,9 @@ describe('the own server over HTTP', () => {
     const { url, abortedCount, runningCount } = await started()
     const peer = await Peer.open(httpClientTransport({ url }), true)
     const id = peer.send('tools/call', { name: 'hangs' })
-    await eventually(() => runningCount() === 1, 1_000_000)
+    await eventually(() => runningCount() === 1)
     peer.link.abandon(id)
-    await eventually(() => abortedCount() === 1, 1_000_000)
+    await eventually(() => abortedCount() === 1)
     expect(peer.receiver.failures).toEqual([])
   })
 
