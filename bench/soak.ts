@@ -98,7 +98,7 @@ try {
       value: slope,
       unit: 'bytes',
       better: 'less',
-      target: { atMost: Math.max(0.05, 2 * error) },
+      target: { atMost: 0.05 },
     },
     { group: 'soak: errors', name: 'bough', value: errorCount, unit: 'errors', better: 'less', target: { atMost: 0 } },
     {

@@ -87,6 +87,8 @@ export async function start(
     .prompt('greet', { get: async (_args, ctx) => (await ctx.elicit(form, { key: 'q' })).action })
     .resource('config://app', { read: () => 'x' })
   const app = await serve(server, {
+    // Small, since the tests look through everything that a server holds.
+    caching: { entries: 16, bytes: 65_536 },
     http: { port: 0 },
     signals: false,
     guard: false,
