@@ -74,9 +74,14 @@ export class Resident {
       this.settleStart = { resolve, reject }
     })
     this.worker.on('message', (batch: readonly unknown[]) => this.peer.receive(batch))
-    // What nobody caught in the thread, its heap's bound among it: Node ends the thread with it.
-    this.worker.once('error', (error) => void this.ended(error))
-    this.worker.once('exit', () => void this.ended('noconnection'))
+    // What nobody caught in the thread, its heap's bound among it: Node ends the thread with it. Node's own copy of the
+    // error travels by another port than ours, which is whole, and may overtake it; 'exit' comes behind both.
+    let lastError: Error | null = null
+    this.worker.once('error', (error) => {
+      lastError = error
+      void this.terminate()
+    })
+    this.worker.once('exit', () => void this.ended(lastError ?? 'noconnection'))
     process.signal.addEventListener('abort', () => this.close(), { once: true })
   }
 
