@@ -6,8 +6,11 @@
  *
  * Spec: MCP 2025-11-25, basic/lifecycle, time-outs; MCP 2026-07-28, basic/patterns/progress and cancellation.
  */
+
 import type { JsonObject, RequestId } from '#protocol'
 import type { From, Self, Timer } from '#runtime'
+import { IdTable } from '#structures/id-table'
+import { NumberTable } from '#structures/number-table'
 import type { Failure, FailureCode, Outcome } from './client-services.ts'
 
 /** What `notifications/progress` says. */
@@ -60,8 +63,8 @@ export type CallTimer = { readonly type: 'expire' | 'resend'; readonly call: Cal
 export class Calls {
   private readonly self: Self<never>
   private readonly max: number
-  private readonly byKey = new Map<number, Call>()
-  private readonly inFlight = new Map<RequestId, Call>()
+  private readonly byKey = new NumberTable<Call>()
+  private readonly inFlight = new IdTable<Call>()
   /** Those to send as soon as the connection operates, oldest first. */
   private readonly waiting = new Set<Call>()
 
@@ -82,7 +85,7 @@ export class Calls {
       from.reply({ failure: { code: 'overload', message, mayHaveRun: false } } satisfies Outcome)
       return undefined
     }
-    this.byKey.set(job.key, call)
+    this.byKey.add(job.key, call)
     call.timer = this.self.sendAfter(job.timeoutMs, { type: 'expire', call } satisfies CallTimer)
     if (job.timeoutMaxMs > job.timeoutMs && job.wantsProgress)
       call.maxTimer = this.self.sendAfter(job.timeoutMaxMs, { type: 'expire', call } satisfies CallTimer)
@@ -122,11 +125,11 @@ export class Calls {
 
   /** Those that were sent over the link of that epoch. */
   ofEpoch(epoch: number): Call[] {
-    return [...this.inFlight.values()].filter((call) => call.epoch === epoch)
+    return this.inFlight.values().filter((call) => call.epoch === epoch)
   }
 
   all(): Call[] {
-    return [...this.byKey.values()]
+    return this.byKey.values()
   }
 
   /** It is in flight no more; what comes for its id is dropped. */
@@ -140,7 +143,7 @@ export class Calls {
     this.land(call)
     this.waiting.delete(call)
     if (!this.has(call)) return
-    this.byKey.delete(call.job.key)
+    this.byKey.delete(call.job.key, call)
     for (const timer of [call.timer, call.maxTimer]) if (timer !== undefined) this.self.cancelTimer(timer)
     call.from.reply(outcome)
   }

@@ -8,6 +8,7 @@
 import type { Principal } from '#features/context'
 import { decode, ErrorCode, encodeError, isModern, isRequestId, type Message, type RequestMessage } from '#protocol'
 import { type Ref, type System, via } from '#runtime'
+import { IdTable } from '#structures/id-table'
 import type { Peer, Receiver, Sink } from '#transports/port'
 import { scopeRefusal } from './caller.ts'
 import type { Outlet } from './modern-call.ts'
@@ -189,7 +190,7 @@ class ModernRequests {
   private readonly sink: Sink
   private readonly auth: Principal | undefined
   private readonly changed: () => void
-  private readonly open = new Map<string | number, ConnectionOutlet>()
+  private readonly open = new IdTable<ConnectionOutlet>()
 
   constructor(services: Services, system: System, sink: Sink, auth: Principal | undefined, changed: () => void) {
     this.services = services
@@ -238,11 +239,11 @@ class ModernRequests {
 
   /** The client asks nothing more: subscriptions, which never end by themselves, are cancelled, the rest is answered. */
   finish(): void {
-    for (const outlet of [...this.open.values()]) if (outlet.isEndless) outlet.leave()
+    for (const outlet of this.open.values()) if (outlet.isEndless) outlet.leave()
   }
 
   cancelAll(): void {
-    for (const outlet of [...this.open.values()]) outlet.leave()
+    for (const outlet of this.open.values()) outlet.leave()
   }
 
   private receive(message: RequestMessage): void {

@@ -16,6 +16,7 @@ import {
   type Timer,
   via,
 } from '#runtime'
+import { Gathering } from '#structures/gathering'
 import type { Listening, Peer, Receiver, Sink, Transport } from '#transports/port'
 import { callerOf, findCaller } from './caller.ts'
 import { openConnection } from './connection-door.ts'
@@ -45,13 +46,23 @@ export const Listener = defineActor({
   init: async ({ services, transport }: ListenerArg, self: Self<never>): Promise<State> => {
     services.status.isDraining = false
     services.listening.set(transport.name, undefined)
+    // What is read in one pass of the event loop is worked on together.
+    const input = new Gathering<() => void>(
+      (take) => take(),
+      (flush) => self.system.afterInput(flush),
+    )
     const open = (sink: Sink, peer: Peer, auth?: Principal, expiry?: Timer): Receiver => {
       services.counters.add('connections', 1, peer.transport)
       const ended = (): void => {
         if (expiry !== undefined) self.system.timers.cancel(expiry)
         self.ref.cast('connectionEnded')
       }
-      return openConnection(services, self.system, sink, peer, ended, auth)
+      const receiver = openConnection(services, self.system, sink, peer, ended, auth)
+      return {
+        message: (text) => input.add(() => receiver.message(text)),
+        finished: () => input.add(() => receiver.finished?.()),
+        closed: () => input.add(() => receiver.closed()),
+      }
     }
     const listening = await transport.listen({
       // Of several processes one listens for all; see src/transports/doorway.ts.
@@ -70,14 +81,15 @@ export const Listener = defineActor({
           applicant.refuse(500, encodeError(null, { code: ErrorCode.InternalError, message: 'Internal error.' }))
         }
       },
-      exchange: (exchange) => {
-        try {
-          routeExchange(services, self.system, exchange)
-        } catch (error) {
-          services.report({ type: 'stray_fault', how: 'uncaught_exception', error })
-          exchange.reply(500, encodeError(null, { code: ErrorCode.InternalError, message: 'Internal error.' }))
-        }
-      },
+      exchange: (exchange) =>
+        input.add(() => {
+          try {
+            routeExchange(services, self.system, exchange)
+          } catch (error) {
+            services.report({ type: 'stray_fault', how: 'uncaught_exception', error })
+            exchange.reply(500, encodeError(null, { code: ErrorCode.InternalError, message: 'Internal error.' }))
+          }
+        }),
     })
     // Killed, it has no last words, but its port must be free for the next incarnation.
     self.signal.addEventListener('abort', () => void listening.close(), { once: true })
@@ -146,7 +158,7 @@ async function drainCalls({ calls, listens, limits }: Services, clock: Clock): P
   const until = clock.now() + limits.drainMs
   while (calls.size + listens.size > 0 && clock.now() < until)
     await new Promise<void>((resolve) => clock.setTimer(resolve, DRAIN_LOOK_MS))
-  for (const call of [...calls]) call.abandon('The server is shutting down.')
+  for (const call of calls.values()) call.abandon('The server is shutting down.')
 }
 
 export function listenerChild(

@@ -111,8 +111,8 @@ export class ModernCall implements Requester, Waiting {
     } catch (error) {
       return this.refuse(toErrorObject(error))
     }
-    services.calls.add(this)
     this.timer = this.system.timers.start(this.timeoutMs, timeOut, this as ModernCall)
+    services.calls.add(this.timer.sequence, this)
     const { overload } = services
     if (overload.gate.tryEnter()) {
       this.gate = 'starting'
@@ -270,7 +270,7 @@ export class ModernCall implements Requester, Waiting {
     this.isOver = true
     for (const timer of [this.timer, this.waiting]) if (timer !== undefined) this.system.timers.cancel(timer)
     this.asks?.end()
-    this.services.calls.delete(this)
+    if (this.timer !== undefined) this.services.calls.delete(this.timer.sequence, this)
     this.settleGate()
     if (this.gate === 'running') this.services.overload.gate.leave()
     this.gate = 'left'

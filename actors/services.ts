@@ -14,6 +14,7 @@ import type { CacheHints, Implementation, Revision, ServerCapabilities } from '#
 import type { Clock, NameTable, Random, Ref } from '#runtime'
 import type { EventStore, RecordStore, SessionStore, Store } from '#storage/port'
 import type { Counters } from '#structures/counters'
+import type { NumberTable } from '#structures/number-table'
 import type { Listening, Sink } from '#transports/port'
 import type { Check } from './health.ts'
 import type { Listen } from './listen.ts'
@@ -92,8 +93,8 @@ export interface Services {
   answers?: Answers | undefined
   /** Makes them, for the process that owns them. */
   readonly makeAnswers?: ((clock: Clock, random: Random) => Answers) | undefined
-  /** Requests of the modern era in flight. */
-  readonly calls: Set<ModernCall>
+  /** Requests of the modern era in flight, by the sequence of their time-outs. */
+  readonly calls: NumberTable<ModernCall>
   /** Open subscriptions of the modern era. */
   readonly listens: Set<Ref<typeof Listen>>
   /** The other processes that serve the same, where there are several; see actors/members.ts. */

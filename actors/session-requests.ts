@@ -19,6 +19,7 @@ import {
 } from '#protocol'
 import { describeReason, type ExitReason, type Ref, type Self, SupervisorError } from '#runtime'
 import type { Waiting } from '#structures/admission-gate'
+import { IdTable } from '#structures/id-table'
 import { onceDurable } from './durable.ts'
 import { isFreeing, type Refusal, refusalOf, sessionIsFull } from './overload.ts'
 import type { RequestJob } from './request.ts'
@@ -56,7 +57,7 @@ export function startRequest(
   const ownMs = method === 'tools/call' ? services.catalog.tools.get(name)?.timeoutMs : undefined
   // A task has a time of its own, and who waits for it waits as long.
   const timeoutMs = method === 'tasks/result' ? Number.POSITIVE_INFINITY : (ownMs ?? limits.requestTimeoutMs)
-  if (state.inFlight === noRequests) state.inFlight = new Map()
+  if (state.inFlight === noRequests) state.inFlight = new IdTable()
   const entry: InFlight = {
     id,
     method,
@@ -268,7 +269,7 @@ export function lost(state: State, entry: InFlight, reason: ExitReason, self: Se
 }
 
 export function abandonAll(state: State, self: Self<State>, why: string): void {
-  for (const entry of [...state.inFlight.values()]) {
+  for (const entry of state.inFlight.values()) {
     take(state, entry.id, self)
     entry.watch.refused({ code: ErrorCode.InternalError })
     entry.ref?.exit({ shutdown: 'abandoned' })

@@ -2,6 +2,7 @@
  * What a session knows: the shape of its state, and the small things that are done to it. What must outlive a crash is written
  * down in a record and taken up from it.
  */
+
 import type { SessionInfo } from '#features/context'
 import { nextPhase, type Phase } from '#lifecycles'
 import type { Watch } from '#observability/telemetry'
@@ -21,6 +22,7 @@ import {
 } from '#protocol'
 import type { ChildSpec, From, Ref, Self, System, Timer } from '#runtime'
 import type { SessionRecord } from '#storage/port'
+import { IdTable } from '#structures/id-table'
 import type { Sink } from '#transports/port'
 import { profileOf } from './client-profile.ts'
 import type { Request, RequestJob } from './request.ts'
@@ -108,7 +110,7 @@ export interface State {
   /** Made when they are first needed, as most sessions never do; shared and empty until then. */
   subscriptions: Set<string>
   elicitations: Set<string>
-  inFlight: Map<RequestId, InFlight>
+  inFlight: IdTable<InFlight>
   asks: SessionAsks | null
   readonly streams: SessionStreams
   /** The supervisor of its requests: null until the first of them, and while it is being started. */
@@ -162,7 +164,7 @@ export function infoOf(state: State): SessionInfo {
 
 /** Stand for what a session does not have; nobody adds to them. */
 export const noUris: Set<string> = new Set()
-export const noRequests: Map<RequestId, InFlight> = new Map()
+export const noRequests: IdTable<InFlight> = new IdTable()
 const nothing: readonly string[] = []
 
 /** Writes down what the next incarnation needs. False when the store has no room for one more session. */

@@ -2,6 +2,7 @@
  * The children of a simple_one_for_one supervisor: any number of one kind, started on demand, each with its own argument,
  * found by its ref, ended all at once. Starting one costs no promise unless its `init` does. After: OTP supervisor.
  */
+import { NumberTable } from '#structures/number-table'
 import type { CheckedFlags, ChildSpec } from './child-spec.ts'
 import { Envelope, kinds } from './envelope.ts'
 import { StartError, SupervisorError } from './errors.ts'
@@ -21,7 +22,10 @@ import {
 import type { Timer } from './timers.ts'
 
 class DynamicChild {
+  /** Null while it waits for its restart. */
   process: Process | null = null
+  /** Of the live process, or of the last one. */
+  ref: AnyRef | null = null
   readonly arg: unknown
   attempts = 0
   startedAt = 0
@@ -36,8 +40,8 @@ export class DynamicSupervision implements Supervision {
   private readonly flags: CheckedFlags
   private readonly template: ChildSpec
   private window: RestartWindow
-  /** By the ref of the live process, or of the last one while it restarts; in start order. */
-  private readonly children = new Map<AnyRef, DynamicChild>()
+  /** By the number of the live process, or of the last one while it restarts, which is start order. */
+  private readonly children = new NumberTable<DynamicChild>()
 
   constructor(self: Process, flags: CheckedFlags, template: ChildSpec) {
     this.self = self
@@ -50,7 +54,7 @@ export class DynamicSupervision implements Supervision {
   changed(flags: CheckedFlags, template: ChildSpec): DynamicSupervision {
     const next = new DynamicSupervision(this.self, flags, template)
     next.window = this.window.resized(flags.intensity, flags.period)
-    for (const [ref, child] of this.children) next.children.set(ref, child)
+    for (const child of this.children.values()) if (child.ref !== null) next.children.add(child.ref.number, child)
     return next
   }
 
@@ -82,12 +86,12 @@ export class DynamicSupervision implements Supervision {
 
   terminateChild(ref: unknown): unknown {
     if (!(ref instanceof AnyRef)) throw this.byRefOnly('terminateChild', ref)
-    const child = this.children.get(ref)
+    const child = this.find(ref)
     if (child === undefined) {
       if (!ref.alive) return undefined
       throw new SupervisorError('not_found', `terminateChild: ${ref.pid} is no child of ${this.flags.name}.`, ref)
     }
-    this.children.delete(ref)
+    this.children.delete(ref.number, child)
     if (child.timer !== null) this.self.cancelTimer(child.timer)
     const process = child.process
     if (process === null) return undefined
@@ -109,19 +113,20 @@ export class DynamicSupervision implements Supervision {
 
   getChildSpec(ref: unknown): ChildSpec {
     // As OTP: one that has ended cannot be told from a child that was.
-    if (ref instanceof AnyRef && (this.children.has(ref) || !ref.alive)) return this.template
+    if (ref instanceof AnyRef && (this.find(ref) !== undefined || !ref.alive)) return this.template
     throw new SupervisorError('not_found', `getChildSpec: no such child of ${this.flags.name}.`, ref)
   }
 
   whichChild(ref: unknown): ChildInfo {
     if (!(ref instanceof AnyRef)) throw this.byRefOnly('whichChild', ref)
-    const child = this.children.get(ref)
+    const child = this.find(ref)
     if (child !== undefined) return childOf(undefined, child.process, child.process === null, this.template)
     throw new SupervisorError('not_found', `whichChild: ${ref.pid} is no child of ${this.flags.name}.`, ref)
   }
 
   whichChildren(): ChildInfo[] {
-    return [...this.children.values()]
+    return this.children
+      .values()
       .map((child) => childOf(undefined, child.process, child.process === null, this.template))
       .reverse()
   }
@@ -146,16 +151,24 @@ export class DynamicSupervision implements Supervision {
     )
   }
 
+  /** The child that has this ref, or had it until it ended and waits for its restart. */
+  private find(ref: AnyRef): DynamicChild | undefined {
+    const child = this.children.get(ref.number)
+    return child?.ref === ref ? child : undefined
+  }
+
   // ---- exits and restarts --------------------------------------------------------------------------------------------
 
-  exited(ref: AnyRef, reason: ExitReason): unknown {
-    const child = this.children.get(ref)
+  exited(ref: AnyRef | null, reason: ExitReason): unknown {
+    // A signal of plain code has no ref.
+    if (ref === null) return undefined
+    const child = this.find(ref)
     // Alive: the child only sent an exit signal. To start a second one beside it would be wrong.
     if (child?.process == null || !child.process.isDead) return undefined
     const { restart, significant } = this.template
     if (restart === 'permanent' || !isOrderly(reason)) this.report('child_terminated', reason)
     if (restart === 'permanent' || (restart === 'transient' && !isOrderly(reason))) return this.restart(ref, child)
-    this.children.delete(ref)
+    this.children.delete(ref.number, child)
     const { autoShutdown } = this.flags
     const isDue = autoShutdown === 'any_significant' || (autoShutdown === 'all_significant' && this.children.size === 0)
     if (significant && isDue) this.self.stop('shutdown')
@@ -164,7 +177,7 @@ export class DynamicSupervision implements Supervision {
 
   tryAgain(key: unknown): unknown {
     const ref = key as AnyRef
-    const child = this.children.get(ref)
+    const child = this.find(ref)
     if (child === undefined || child.process !== null) return undefined
     return child.timer !== null ? this.restartNow(ref, child) : this.restart(ref, child)
   }
@@ -173,7 +186,7 @@ export class DynamicSupervision implements Supervision {
     child.process = null
     if (!this.window.add(this.self.now())) {
       this.report('intensity_reached', 'shutdown')
-      this.children.delete(ref)
+      this.children.delete(ref.number, child)
       this.self.stop('shutdown')
       return undefined
     }
@@ -192,7 +205,7 @@ export class DynamicSupervision implements Supervision {
         this.retry(ref)
         return
       }
-      this.children.delete(ref)
+      this.children.delete(ref.number, child)
       if (started !== undefined) this.keep(child, started)
       this.report('restarted', undefined)
     }
@@ -214,13 +227,14 @@ export class DynamicSupervision implements Supervision {
     child.process = process
     if (this.template.backoff !== undefined) child.startedAt = this.self.now()
     process.childId = this.template.id
-    this.children.set(process.ref, child)
+    child.ref = process.ref
+    this.children.add(process.number, child)
   }
 
   /** Ends all children at once: one signal each, one timer for all, then a kill for those that are left. */
   endAll(): Promise<void> {
     const { shutdown } = this.template
-    const processes = [...this.children.values()].flatMap((child) => child.process ?? [])
+    const processes = this.children.values().flatMap((child) => child.process ?? [])
     for (const child of this.children.values()) if (child.timer !== null) this.self.cancelTimer(child.timer)
     const faults = new Map<string, { reason: ExitReason; count: number }>()
     return new Promise<void>((resolve) => {

@@ -9,6 +9,7 @@
  *
  * The class is at once what users know as `self`: every method under "self" is public, the rest is the kernel's.
  */
+import { NumberTable } from '#structures/number-table'
 import { Ring } from '#structures/ring'
 import { showStatus } from './crash-report.ts'
 import { type Definition, ignore, type NoReply, noreply } from './definition.ts'
@@ -79,11 +80,11 @@ export class Process {
   handledCount = 0
   private controls: Ring<Control> | null = null
   private continues: { readonly op: string; readonly arg: unknown }[] | null = null
-  private links: Set<Process> | null = null
-  private watchers: Set<Monitor> | null = null
-  private monitors: Map<number, Monitor> | null = null
+  private links: NumberTable<Process> | null = null
+  private watchers: NumberTable<Monitor> | null = null
+  private monitors: NumberTable<Monitor> | null = null
   private names: { readonly table: NameTable; readonly key: unknown }[] | null = null
-  private timers: Set<Timer> | null = null
+  private timers: NumberTable<Timer> | null = null
   private replies: Reply | null = null
   private abort: AbortController | null = null
   private stopping: { readonly reason: ExitReason } | null = null
@@ -151,17 +152,16 @@ export class Process {
     const other = this.system.resolve(target)
     const monitor = new Monitor(this.system.nextMonitorId(), other ?? null, this, null)
     if (this.isDead) return monitor.id
-    this.monitors ??= new Map()
-    this.monitors.set(monitor.id, monitor)
+    this.monitors ??= new NumberTable()
+    this.monitors.add(monitor.id, monitor)
     if (other === undefined) this.receiveDown(monitor, this.system.refOf(target), 'noproc')
     else other.watch(monitor)
     return monitor.id
   }
 
   demonitor(monitorRef: number): void {
-    const monitor = this.monitors?.get(monitorRef)
+    const monitor = this.monitors?.take(monitorRef)
     if (monitor === undefined) return
-    this.monitors?.delete(monitorRef)
     monitor.target?.unwatch(monitor)
     if (monitor.envelope !== null) monitor.envelope.kind = kinds.skip
   }
@@ -181,20 +181,20 @@ export class Process {
   /** Calls `callback` after `delayMs` unless the process ends before. */
   after(delayMs: number, callback: () => void): Timer {
     const timer = this.system.timers.start(delayMs, () => {
-      this.timers?.delete(timer)
+      this.timers?.delete(timer.sequence, timer)
       callback()
     })
     if (this.isDead) {
       this.system.timers.cancel(timer)
       return timer
     }
-    this.timers ??= new Set()
-    this.timers.add(timer)
+    this.timers ??= new NumberTable()
+    this.timers.add(timer.sequence, timer)
     return timer
   }
 
   cancelTimer(timer: Timer): boolean {
-    this.timers?.delete(timer)
+    this.timers?.delete(timer.sequence, timer)
     return this.system.timers.cancel(timer)
   }
 
@@ -437,7 +437,7 @@ export class Process {
           handled++
           this.current = envelope
           if (this.extras !== null) this.extras.took(envelope)
-          if (envelope.kind === kinds.down) this.monitors?.delete((envelope.arg as { monitor: number }).monitor)
+          if (envelope.kind === kinds.down) this.monitors?.take((envelope.arg as { monitor: number }).monitor)
           if (envelope.kind === kinds.stop) this.stopping ??= { reason: envelope.arg }
           const result = envelope.kind === kinds.stop ? undefined : this.definition.handle(this, envelope)
           this.settle(result, envelope)
@@ -510,12 +510,13 @@ export class Process {
   /** Notes one end of a link. The link to its parent, the only one that most processes have, costs a bit instead of a set. */
   private hold(other: Process): void {
     if (other === this.parent) this.bits |= bits.tied
-    else (this.links ??= new Set()).add(other)
+    else if (this.links === null) (this.links = new NumberTable()).add(other.number, other)
+    else if (!this.links.has(other.number, other)) this.links.add(other.number, other)
   }
 
   private release(other: Process): void {
     if (other === this.parent) this.bits &= ~bits.tied
-    else this.links?.delete(other)
+    else this.links?.delete(other.number, other)
   }
 
   unbond(other: Process): void {
@@ -524,12 +525,12 @@ export class Process {
   }
 
   watch(monitor: Monitor): void {
-    this.watchers ??= new Set()
-    this.watchers.add(monitor)
+    this.watchers ??= new NumberTable()
+    this.watchers.add(monitor.id, monitor)
   }
 
   unwatch(monitor: Monitor): void {
-    this.watchers?.delete(monitor)
+    this.watchers?.delete(monitor.id, monitor)
   }
 
   /** Calls `callback` when this process ends: a monitor for code that is no process. */
@@ -627,7 +628,7 @@ export class Process {
     this.ref.detach(reason)
     this.system.remove(this, reason)
     if (this.names !== null) for (const { table, key } of this.names) table.release(key, this)
-    if (this.timers !== null) for (const timer of this.timers) this.system.timers.cancel(timer)
+    if (this.timers !== null) for (const timer of this.timers.values()) this.system.timers.cancel(timer)
     if (this.monitors !== null) for (const monitor of this.monitors.values()) monitor.target?.unwatch(monitor)
     if (!isOrderly(reason) && reason !== 'killed' && (this.bits & bits.starting) === 0 && this.system.events !== null) {
       const shown = showStatus(this, reason)
@@ -655,13 +656,13 @@ export class Process {
       this.system.signal(this.parent, this, this.ref, reason)
     }
     if (this.links !== null) {
-      for (const linked of this.links) {
+      for (const linked of this.links.values()) {
         linked.release(this)
         this.system.signal(linked, this, this.ref, reason)
       }
     }
     if (this.watchers !== null) {
-      for (const monitor of this.watchers) {
+      for (const monitor of this.watchers.values()) {
         if (monitor.owner !== null) monitor.owner.receiveDown(monitor, this.ref, reason)
         else monitor.callback?.(reason)
       }

@@ -212,7 +212,8 @@ abstract class Address {
 export class AnyRef extends Address {
   private process: Process | null
   private ended: { readonly promise: Promise<ExitReason>; readonly resolve: (reason: ExitReason) => void } | null = null
-  private readonly number: number
+  /** Of its process, in its own system. For the kernel. */
+  readonly number: number
   private readonly systemName: string
 
   constructor(process: Process) {

@@ -26,6 +26,11 @@ export interface Scheduler {
   request(turn: () => void, handled: number, lastTurnAt: number): void
   /** A turn ended with work left over: let input and output be served, then run `turn`. */
   proceed(turn: () => void): void
+  /**
+   * Runs `callback` once the event loop has read what input has come by now. What a server reads in one pass it then works on
+   * together, one stage behind the other, and not between the reads. Absent: at once.
+   */
+  afterInput?(callback: () => void): void
   /** Picks which of `runnable` waiting processes runs next, 0 being the one that waits longest. Absent: always 0. */
   pick?(runnable: number): number
 }
@@ -99,5 +104,6 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
       else putOff(turn)
     },
     proceed: putOff,
+    afterInput: (callback) => void setImmediate(callback),
   }
 }

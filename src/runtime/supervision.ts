@@ -190,7 +190,7 @@ export class StaticSupervision implements Supervision {
 
   // ---- exits and restarts --------------------------------------------------------------------------------------------
 
-  exited(ref: AnyRef, reason: ExitReason): unknown {
+  exited(ref: AnyRef | null, reason: ExitReason): unknown {
     const child = this.children.find((one) => one.process?.ref === ref)
     // Alive: the child only sent an exit signal. To start a second one beside it would be wrong.
     if (child?.process == null || !child.process.isDead) return undefined

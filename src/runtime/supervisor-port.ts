@@ -38,7 +38,7 @@ export interface Supervision {
   whichChild(id: unknown): ChildInfo
   whichChildren(): ChildInfo[]
   countChildren(): CountedChildren
-  exited(ref: AnyRef, reason: ExitReason): unknown
+  exited(ref: AnyRef | null, reason: ExitReason): unknown
   tryAgain(key: unknown): unknown
   endAll(): Promise<void>
 }

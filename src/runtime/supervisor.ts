@@ -123,7 +123,7 @@ export class Supervisor implements Definition {
   handle(process: Process, envelope: Envelope): unknown {
     const children = process.state as Supervision
     if (envelope.kind === kinds.exit) {
-      const { ref, reason } = envelope.arg as { ref: AnyRef; reason: ExitReason }
+      const { ref, reason } = envelope.arg as { ref: AnyRef | null; reason: ExitReason }
       return children.exited(ref, reason)
     }
     if (envelope.kind === kinds.cast && envelope.op === 'tryAgain') return children.tryAgain(envelope.arg)

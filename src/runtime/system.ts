@@ -7,6 +7,7 @@
  *     await counter.call('add', 5)
  *     await system.stop()
  */
+import { NumberTable } from '#structures/number-table'
 import { Ring } from '#structures/ring'
 import { type Clock, realClock } from './clock.ts'
 import type { Definition } from './definition.ts'
@@ -71,7 +72,7 @@ export class System {
   readonly events: EventSink | null
   private readonly scheduler: Scheduler
   private readonly runQueue = new Ring<Process>(64)
-  private readonly live = new Map<number, Process>()
+  private readonly live = new NumberTable<Process>()
   private readonly signals = new Ring<{ target: Process; sender: Process; ref: AnyRef; reason: ExitReason }>()
   private isSignalling = false
   private isTurnDue = false
@@ -98,12 +99,12 @@ export class System {
 
   /** All live processes, oldest first. For the kernel. */
   allProcesses(): Process[] {
-    return [...this.live.values()]
+    return this.live.values()
   }
 
   /** Refs of all live processes, oldest first. */
   processes(): Ref[] {
-    return [...this.live.values()].map((process) => asRef(process.ref))
+    return this.live.values().map((process) => asRef(process.ref))
   }
 
   /** Messages handled since the start. */
@@ -162,7 +163,10 @@ export class System {
   async stop(): Promise<void> {
     this.isStopping = true
     try {
-      const roots = [...this.live.values()].filter(({ parent }) => parent === null || parent.isDead).reverse()
+      const roots = this.live
+        .values()
+        .filter(({ parent }) => parent === null || parent.isDead)
+        .reverse()
       for (const root of roots) {
         if (root.isDead) continue
         const timeout = root.definition.type === 'supervisor' ? Number.POSITIVE_INFINITY : STOP_TIMEOUT_MS
@@ -173,7 +177,7 @@ export class System {
           root.receiveExit(null, null, 'kill', false)
         }
       }
-      for (const left of [...this.live.values()].reverse()) left.receiveExit(null, null, 'kill', false)
+      for (const left of this.live.values().reverse()) left.receiveExit(null, null, 'kill', false)
     } finally {
       this.isStopping = false
     }
@@ -202,7 +206,7 @@ export class System {
       parent,
       new Mailbox(options?.mailbox),
     )
-    this.live.set(process.number, process)
+    this.live.add(process.number, process)
     if (options?.name !== undefined) {
       const [table, key] =
         options.name instanceof Via ? [options.name.table, options.name.key] : [this.names, options.name]
@@ -279,9 +283,15 @@ export class System {
     this.scheduler.request(this.turn, this.handled, this.lastTurnAt)
   }
 
+  /** Runs `callback` once the event loop has read what input has come by now; at once where there is no such loop. */
+  afterInput(callback: () => void): void {
+    if (this.scheduler.afterInput === undefined) callback()
+    else this.scheduler.afterInput(callback)
+  }
+
   /** A process has ended. The reason is for simulations, which note it. */
   remove(process: Process, _reason: ExitReason): void {
-    this.live.delete(process.number)
+    this.live.delete(process.number, process)
   }
 
   /** Hands an event to the sink. A sink that throws must not stop a process half-way through its end. */

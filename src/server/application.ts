@@ -3,6 +3,7 @@
  *
  *     const Tree = defineSupervisor({ children: [child(Database), child(application(server, { http: { port: 3000 } }))] })
  */
+
 import { look } from '#actors/health'
 import type { Services } from '#actors/services'
 import type { Catalog } from '#features/catalog'
@@ -14,6 +15,7 @@ import { legacyTasksCapability } from '#protocol/tasks'
 import { createNames, type SupervisorDefinition } from '#runtime'
 import { openStore } from '#storage/open-store'
 import type { SessionRecord } from '#storage/port'
+import { NumberTable } from '#structures/number-table'
 import { applicationTree } from '#supervisors/application'
 import type { Transport } from '#transports/port'
 import { answersOf } from './caching-options.ts'
@@ -93,7 +95,7 @@ export function assemble(
       auth: options.auth,
       cache,
       makeAnswers,
-      calls: new Set(),
+      calls: new NumberTable(),
       members,
       overload: makeOverload(),
       circuits: new Map(),

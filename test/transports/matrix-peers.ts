@@ -18,18 +18,19 @@ export interface Target {
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
+/** The TCP connection below one of TLS. */
+const carriers = new WeakMap<Socket, Socket>()
+
 export async function dial({ url, ca, certificate }: Target): Promise<Socket> {
-  const { hostname, port, protocol } = new URL(url)
-  const at = { host: hostname, port: Number(port) }
-  if (['https:', 'wss:', 'tls:'].includes(protocol)) {
-    const options = { ...at, allowHalfOpen: true, ...(ca !== undefined && { ca }), ...certificate }
-    const socket = connectSecurely(options)
-    await once(socket, 'secureConnect')
-    return socket.setNoDelay(true)
-  }
-  const socket = connect({ ...at, allowHalfOpen: true })
+  const { hostname: host, port, protocol } = new URL(url)
+  const socket = connect({ host, port: Number(port), allowHalfOpen: true })
   await once(socket, 'connect')
-  return socket.setNoDelay(true)
+  socket.setNoDelay(true)
+  if (!['https:', 'wss:', 'tls:'].includes(protocol)) return socket
+  const secure = connectSecurely({ socket, host, ...(ca !== undefined && { ca }), ...certificate })
+  carriers.set(secure, socket)
+  await once(secure, 'secureConnect')
+  return secure
 }
 
 /** Something that sends messages as bytes and collects what comes back. */
@@ -127,8 +128,10 @@ abstract class SocketPeer extends Peer {
   }
 
   vanish(): void {
-    if ('encrypted' in this.socket) this.socket.destroy()
-    else this.socket.resetAndDestroy()
+    // An end in order would be no more than the end of its half.
+    const carrier = carriers.get(this.socket)
+    ;(carrier ?? this.socket).resetAndDestroy()
+    if (carrier !== undefined) this.socket.destroy()
   }
 }
 
