@@ -37,6 +37,8 @@ interface State extends ListenerArg {
 const CLOSE_MS = 5_000
 /** Milliseconds between two looks at what is still in flight. */
 const DRAIN_LOOK_MS = 20
+/** Messages of connections that are worked on together, however few of those that wait this is. */
+const TOGETHER_MIN = 8
 /** Milliseconds that sessions are given to answer what was left after the drain. */
 const ABANDON_MS = 1_000
 
@@ -47,10 +49,10 @@ export const Listener = defineActor({
     services.status.isDraining = false
     services.listening.set(transport.name, undefined)
     // What is read in one pass of the event loop is worked on together.
-    const input = new Gathering<() => void>(
-      (take) => take(),
-      (flush) => self.system.afterInput(flush),
-    )
+    const run = (take: () => void): void => take()
+    const later = (flush: () => void): void => self.system.afterInput(flush)
+    const exchanges = new Gathering<() => void>(run, later)
+    const messages = new Gathering<() => void>(run, later, half)
     const open = (sink: Sink, peer: Peer, auth?: Principal, expiry?: Timer): Receiver => {
       services.counters.add('connections', 1, peer.transport)
       const ended = (): void => {
@@ -59,9 +61,9 @@ export const Listener = defineActor({
       }
       const receiver = openConnection(services, self.system, sink, peer, ended, auth)
       return {
-        message: (text) => input.add(() => receiver.message(text)),
-        finished: () => input.add(() => receiver.finished?.()),
-        closed: () => input.add(() => receiver.closed()),
+        message: (text) => messages.add(() => receiver.message(text)),
+        finished: () => messages.add(() => receiver.finished?.()),
+        closed: () => messages.add(() => receiver.closed()),
       }
     }
     const listening = await transport.listen({
@@ -82,7 +84,7 @@ export const Listener = defineActor({
         }
       },
       exchange: (exchange) =>
-        input.add(() => {
+        exchanges.add(() => {
           try {
             routeExchange(services, self.system, exchange)
           } catch (error) {
@@ -115,6 +117,14 @@ export const Listener = defineActor({
     if (isOrderly(reason)) state.services.listening.delete(state.transport.name)
   },
 })
+
+/**
+ * How many of the messages that wait are worked on at once. Half of them: their answers leave while the others are worked on, so
+ * that whoever sent many on one connection has something to do meanwhile.
+ */
+function half(waiting: number): number {
+  return Math.max(TOGETHER_MIN, Math.ceil(waiting / 2))
+}
 
 /**
  * Ends a connection when the token that opened it expires: nobody would ask for another. What it has in flight ends with it.

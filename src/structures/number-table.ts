@@ -3,8 +3,9 @@
  * deletion by shifting back. It allocates only when it grows or shrinks. A `Map` gives itself a new array every so many
  * deletions, and the old one, once it is of the collector's old generation, keeps what was in it, and its successor, alive.
  *
- * Several rows may have one key; which of them `get` finds is not said. Numbers in a row, the usual keys, lie side by side.
- * After: D. Knuth, The Art of Computer Programming, volume 3, 6.4, algorithms L and R.
+ * Several rows may have one key; which of them `get` finds is not said. Numbers in a row, the usual keys, are spread evenly: side
+ * by side each deletion would have to look at all that stand behind.
+ * After: D. Knuth, The Art of Computer Programming, volume 3, 6.4, algorithms L and R, and Fibonacci hashing.
  */
 
 /** Places of a new table; always a power of two, and at least twice as many as rows. */
@@ -14,10 +15,15 @@ const CAPACITY_KEPT = 256
 /** A larger one gives places back when it has more than this many for each row. */
 const PLACES_PER_ROW_MAX = 16
 
+/** 2^32 over the golden ratio, as a signed integer. */
+const GOLDEN = -1_640_531_527
+
 export class NumberTable<V extends object> {
   private keys: number[] = places(CAPACITY_MIN, 0)
   private rows: (V | undefined)[] = places(CAPACITY_MIN, undefined)
   private count = 0
+  /** 32 less the bits of a place. */
+  private shift = shiftFor(CAPACITY_MIN)
 
   get size(): number {
     return this.count
@@ -27,7 +33,7 @@ export class NumberTable<V extends object> {
   get(key: number): V | undefined {
     const { keys, rows } = this
     const mask = rows.length - 1
-    for (let place = key & mask; ; place = (place + 1) & mask) {
+    for (let place = this.home(key); ; place = (place + 1) & mask) {
       const row = rows[place]
       if (row === undefined || keys[place] === key) return row
     }
@@ -53,7 +59,7 @@ export class NumberTable<V extends object> {
     // What stands behind moves up, unless that would be before the place where its key is looked for first.
     for (let place = (free + 1) & mask; rows[place] !== undefined; place = (place + 1) & mask) {
       const moved = keys[place] as number
-      if (((place - moved) & mask) < ((place - free) & mask)) continue
+      if (((place - this.home(moved)) & mask) < ((place - free) & mask)) continue
       keys[free] = moved
       rows[free] = rows[place]
       free = place
@@ -75,6 +81,7 @@ export class NumberTable<V extends object> {
   clear(): void {
     this.keys = places(CAPACITY_MIN, 0)
     this.rows = places(CAPACITY_MIN, undefined)
+    this.shift = shiftFor(CAPACITY_MIN)
     this.count = 0
   }
 
@@ -86,10 +93,15 @@ export class NumberTable<V extends object> {
     return found.sort((left, right) => left.key - right.key).map(({ row }) => row)
   }
 
+  /** Where a key is looked for first. */
+  private home(key: number): number {
+    return Math.imul(key, GOLDEN) >>> this.shift
+  }
+
   private find(key: number, row: V): number {
     const { rows } = this
     const mask = rows.length - 1
-    for (let place = key & mask; ; place = (place + 1) & mask) {
+    for (let place = this.home(key); ; place = (place + 1) & mask) {
       const found = rows[place]
       if (found === row) return place
       if (found === undefined) return -1
@@ -99,7 +111,7 @@ export class NumberTable<V extends object> {
   private put(key: number, row: V): void {
     const { keys, rows } = this
     const mask = rows.length - 1
-    let place = key & mask
+    let place = this.home(key)
     while (rows[place] !== undefined) place = (place + 1) & mask
     keys[place] = key
     rows[place] = row
@@ -109,11 +121,16 @@ export class NumberTable<V extends object> {
     const { keys, rows } = this
     this.keys = places(capacity, 0)
     this.rows = places(capacity, undefined)
+    this.shift = shiftFor(capacity)
     for (let place = 0; place < rows.length; place++) {
       const row = rows[place]
       if (row !== undefined) this.put(keys[place] as number, row)
     }
   }
+}
+
+function shiftFor(capacity: number): number {
+  return Math.clz32(capacity) + 1
 }
 
 function places<T>(count: number, empty: T): T[] {

@@ -40,4 +40,24 @@ describe('a gathering', () => {
     pass()
     expect([taken, laters.length]).toEqual([[1, 3, 4, 5], 0])
   })
+
+  it('hands on portions where it is told to, and loses nothing there either', () => {
+    const taken: number[] = []
+    const gathering: Gathering<number> = new Gathering(
+      (item: number) => {
+        taken.push(item)
+        if (item === 2) throw new Error('two')
+      },
+      (flush) => laters.push(flush),
+      (waiting) => Math.ceil(waiting / 2),
+    )
+    for (const item of [1, 2, 3, 4, 5, 6, 7]) gathering.add(item)
+    expect(pass).toThrow('two')
+    expect([taken, laters.length]).toEqual([[1, 2], 1])
+    pass()
+    expect(taken).toEqual([1, 2, 3, 4, 5])
+    gathering.add(8)
+    for (let left = 3; left > 0; left--) pass()
+    expect([taken, laters.length]).toEqual([[1, 2, 3, 4, 5, 6, 7, 8], 0])
+  })
 })
