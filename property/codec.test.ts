@@ -56,7 +56,42 @@ function encode(value: Message): string {
   }
 }
 
+/** Tool results that are one text, or nearly. */
+const textual = fc.record(
+  {
+    content: fc.oneof(
+      fc.array(
+        fc.record(
+          {
+            type: fc.constantFrom('text', 'image'),
+            text: fc.oneof(fc.string({ unit: 'binary' }), fc.integer()),
+            more: fc.integer(),
+          },
+          { requiredKeys: [] },
+        ),
+        { maxLength: 2 },
+      ),
+      fc.constantFrom(null, 'text', [null], [['text']], [new Date(0)], {}),
+    ),
+    isError: fc.boolean(),
+  },
+  { requiredKeys: [] },
+)
+
 describe('JSON-RPC codec', () => {
+  it('writes a result as JSON.stringify does, also one that is a text', () => {
+    let texts = 0
+    fc.assert(
+      fc.property(textual, (result) => {
+        const whole = JSON.parse(encodeResult(1, result)) as { result: unknown }
+        expect(whole.result).toEqual(JSON.parse(JSON.stringify(result)))
+        if (JSON.stringify(Object.keys(result)) === '["content"]' && typeof result.content === 'object') texts++
+      }),
+      { ...runs, numRuns: 2_000 },
+    )
+    expect(texts).toBeGreaterThan(0)
+  })
+
   it('decode ∘ encode = id for every kind of message', () => {
     fc.assert(
       fc.property(message, (value) => {

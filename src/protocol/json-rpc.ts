@@ -85,7 +85,7 @@ export function encodeNotification(method: string, params?: object): string {
 
 /** A successful answer as text; no result is `{}`. Throws a TypeError when `result` cannot be JSON. */
 export function encodeResult(id: RequestId, result?: object): string {
-  return `{"jsonrpc":"2.0","id":${idText(id)},"result":${result === undefined ? '{}' : JSON.stringify(result)}}`
+  return `{"jsonrpc":"2.0","id":${idText(id)},"result":${result === undefined ? '{}' : resultText(result)}}`
 }
 
 /** A successful answer as text, from the text of its result. */
@@ -160,6 +160,30 @@ function decodeValue(value: unknown): Message {
 
 function invalid(id: RequestId | null, message: string): InvalidMessage {
   return { kind: 'invalid', id, error: { code: ErrorCode.InvalidRequest, message } }
+}
+
+/** One text, which is what most tools answer, takes half the time when only the text has to be looked at. */
+function resultText(result: object): string {
+  const text = onlyTextOf(result)
+  return text === undefined ? JSON.stringify(result) : `{"content":[{"type":"text","text":${JSON.stringify(text)}}]}`
+}
+
+/** The text of a result that has one block of text and nothing else; undefined for every other result. */
+function onlyTextOf(result: object): string | undefined {
+  if (!isPlain(result)) return undefined
+  for (const key in result) if (key !== 'content') return undefined
+  const { content } = result as { readonly content?: unknown }
+  if (!Array.isArray(content) || content.length !== 1) return undefined
+  const [block] = content
+  if (!isObject(block) || !isPlain(block)) return undefined
+  for (const key in block) if (key !== 'type' && key !== 'text') return undefined
+  const { type, text } = block
+  return type === 'text' && typeof text === 'string' ? text : undefined
+}
+
+/** Without a prototype of its own, which could say how it is written as JSON. */
+function isPlain(value: object): boolean {
+  return Object.getPrototypeOf(value) === Object.prototype
 }
 
 function idText(id: RequestId): string {
