@@ -276,13 +276,16 @@ function tellAll(
   return isList || subscribers !== undefined
 }
 
-/** Tells the next slice of the oldest telling, and comes back for the rest after whoever else is waiting. */
+/**
+ * Tells the next slice of the oldest telling, and comes back for the rest after whoever else is waiting. A message to itself alone
+ * would be handled in the same go, and all who are told would stand before everybody else.
+ */
 function tellOn(state: State, self: Self<State>): void {
   const telling = state.tellings[0]
   if (telling === undefined) return
   tellSlice(state, telling, telling.next + SLICE)
   if (telling.next >= telling.audience.length) finish(state)
-  if (state.tellings.length > 0) self.ref.send({ type: 'slice' })
+  if (state.tellings.length > 0) self.system.afterInput(() => self.ref.send({ type: 'slice' }))
 }
 
 /** Tells the oldest telling to its end. */

@@ -31,8 +31,8 @@ interface Server {
   /** Opens one subscriber's stream; calls `heard` for each announcement. */
   subscribe(heard: () => void): Promise<Socket>
   announce(): Promise<void>
-  /** The longest that an unrelated client has waited for a ping since this was asked last, in ms. */
-  longestPingMs(): Promise<number>
+  /** Runs `work` while an unrelated client pings without a pause; resolves to the longest that it waited, in ms. */
+  pinged(work: () => Promise<unknown>): Promise<number>
   stop(): Promise<void>
 }
 
@@ -70,8 +70,10 @@ async function startBough(): Promise<Server> {
       return stream(port, `MCP-Protocol-Version: 2025-11-25\r\nMcp-Session-Id: ${session}\r\n`, heard)
     },
     announce: async () => void (await post(port, own, request('t', 'tools/call', { name: 'touch', arguments: {} }))),
-    longestPingMs: async () => {
-      pinger.send('longest')
+    pinged: async (work) => {
+      pinger.send('go')
+      await work()
+      pinger.send('rest')
       const [{ longestMs }] = (await once(pinger, 'message')) as [{ longestMs: number }]
       return longestMs
     },
@@ -94,7 +96,10 @@ async function startBare(): Promise<Server> {
     child,
     subscribe: (heard) => stream(port, '', heard),
     announce: async () => void (await post(port, undefined, {})),
-    longestPingMs: async () => 0,
+    pinged: async (work) => {
+      await work()
+      return 0
+    },
     stop: () => child.stop(),
   }
 }
@@ -126,8 +131,19 @@ class Audience {
     await Promise.all(Array.from({ length: lanes }, lane))
   }
 
-  /** One announcement, until the last has heard. */
-  async announce(): Promise<Result> {
+  /** One announcement whose cost is measured, and one during which others ask. */
+  async round(): Promise<Result> {
+    const before = await this.server.child.usage()
+    const lastMs = await this.announce()
+    const after = await this.server.child.usage()
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    const waitMs = await this.server.pinged(() => this.announce())
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    return { lastMs, cpuMicros: (after.cpuMicros - before.cpuMicros) / this.size, waitMs }
+  }
+
+  /** One announcement; resolves when the last has heard, to the milliseconds until then. */
+  async announce(): Promise<number> {
     this.heard = 0
     const all = new Promise<void>((resolve, reject) => {
       const timer = setTimeout(
@@ -139,15 +155,9 @@ class Audience {
         resolve()
       }
     })
-    const before = await this.server.child.usage()
-    await this.server.longestPingMs()
     const from = performance.now()
     await Promise.all([all, this.server.announce()])
-    const lastMs = performance.now() - from
-    const after = await this.server.child.usage()
-    const waitMs = await this.server.longestPingMs()
-    await new Promise((resolve) => setTimeout(resolve, pauseMs))
-    return { lastMs, cpuMicros: (after.cpuMicros - before.cpuMicros) / this.size, waitMs }
+    return performance.now() - from
   }
 
   close(): void {
@@ -173,7 +183,7 @@ try {
     for (let round = 0; round < rounds; round += 1) {
       for (const audience of audiences) {
         const results = found.get(audience.server.name) ?? []
-        results.push(await audience.announce())
+        results.push(await audience.round())
         found.set(audience.server.name, results)
       }
     }

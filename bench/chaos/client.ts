@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const VERSION = '2025-11-25'
 const CALL_MS = 10_000
 const PAUSE_MS = 5
+/** Milliseconds that a call of `slow` takes. */
+const SLOW_MS = 40
 /** Reasons of failures that are kept for the table's notes. */
 const REASONS_MAX = 5
 
@@ -77,7 +79,7 @@ export class ChaosClient {
     const id = ++this.lastId
     try {
       if (this.sessionId === undefined) await this.open()
-      const args = tool === 'echo' ? { n: id } : {}
+      const args = tool === 'echo' ? { n: id } : tool === 'slow' ? { ms: SLOW_MS } : {}
       const { status, message } = await this.post({ id, method: 'tools/call', params: { name: tool, arguments: args } })
       if (status === 404) this.sessionId = undefined
       const text: unknown = message?.result?.content?.[0]?.text

@@ -25,16 +25,26 @@ export interface Scenario {
   readonly hurts: 'some' | 'all' | 'nobody'
   /** How those who are hurt reach the server. */
   readonly through?: 'proxy' | 'fresh connections'
-  /** The tool that they call. */
-  readonly tool?: string
+  /** The tool that they call; default `echo`. */
+  readonly tool?: 'slow' | 'threaded'
   /** Brings it about; resolves when it is over, with what was injected. */
   run(world: World): Promise<string>
 }
 
-const sharedProcesses = ['session-manager', 'questions', 'metrics', 'thread-pool', 'tool-registry', 'prompt-registry']
-const moreShared = ['resource-registry', 'subscriptions', 'listens', 'stateless', 'task-manager', 'http']
+const sharedProcesses = [
+  ...[
+    'session-manager',
+    'questions',
+    'metrics',
+    'thread-pool',
+    'tool-registry',
+    'prompt-registry',
+    'resource-registry',
+  ],
+  ...['subscriptions', 'listens', 'stateless', 'task-manager', 'store', 'http'],
+]
 /** Kills of shared processes that stay below what their supervisors take: beyond it they give up, and are meant to. */
-const SHARED_KILL_EVERY_MS = 4_000
+const SHARED_KILL_EVERY_MS = 2_500
 const FLOOD_CONNECTIONS = 1_000
 const DESCRIPTORS_MAX = 400
 const DISK_ROOM_BYTES = 0
@@ -75,6 +85,8 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'processes',
     hurts: 'some',
+    // Calls that take a moment have a process when the kill comes.
+    tool: 'slow',
     run: async ({ server, hurt, seconds }) => {
       const killed = new Map<string, number>()
       await until(seconds, 100, async () => {
@@ -87,10 +99,12 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'shared-processes',
     hurts: 'all',
-    run: async ({ server, seconds }) => {
+    run: async ({ server, seconds, random }) => {
       const killed: string[] = []
+      let next = Math.floor(random() * sharedProcesses.length)
+      // One after the other, so that half a minute is enough for each.
       await until(seconds, SHARED_KILL_EVERY_MS, async () => {
-        const targets = [...sharedProcesses, ...moreShared]
+        const targets = [sharedProcesses[next++ % sharedProcesses.length] ?? '']
         const victims = (await server.order({ op: 'killShared', targets })) as { definition: string }[]
         killed.push(...victims.map(({ definition }) => definition))
       })
@@ -138,7 +152,9 @@ export const scenarios: readonly Scenario[] = [
         throw new Error('prlimit (util-linux) is needed to fill the disk.')
       await sleep(seconds * 1_000)
       server.limit('fsize', 'unlimited')
-      return `no file may grow (${bytes} bytes)`
+      const { storeCrashes } = await server.state()
+      if (storeCrashes === 0) throw new Error('No write failed, so nothing was tried.')
+      return `no file may grow (${bytes} bytes): the store ended ${storeCrashes} times`
     },
   },
   {

@@ -25,6 +25,8 @@ export interface ServerState {
   readonly rssBytes: number
   readonly processes: number
   readonly sessions: number
+  /** Ends of the process that keeps the store: each began with a write that failed. */
+  readonly storeCrashes: number
 }
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as ServerSettings
@@ -64,12 +66,19 @@ const server = createServer({ name: 'chaos', version: '1' })
 
 let held: HeldDescriptors | undefined
 let kills = 0
+let storeCrashes = 0
+
+function told(fields: object): void {
+  const { event, definition } = fields as { readonly event?: string; readonly definition?: string }
+  if (event === 'crash' && definition === 'store') storeCrashes++
+}
+const silent = (): void => undefined
 
 const app: App = await serve(server, {
   clock,
   http: { port: settings.port, maxStreamBufferBytes: 262_144 },
   store: settings.store,
-  logger: false,
+  logger: { debug: silent, info: silent, warn: told, error: told },
   drainMs: 2_000,
 })
 
@@ -127,6 +136,7 @@ async function obey(order: Order): Promise<unknown> {
         rssBytes: process.memoryUsage().rss,
         processes: app.system.processCount,
         sessions: Number(app.metrics()['sessions']),
+        storeCrashes,
       } satisfies ServerState
   }
 }

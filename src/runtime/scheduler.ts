@@ -8,8 +8,8 @@
  * output and timers are served between them. Microtasks alone would starve both for ever under actors that feed each other.
  *
  * Nor may input starve the processes: under a flood the event loop reads whatever has come before it gives them a turn, so a turn
- * is longer after a long wait for it, `PROCESS_SHARE` times as long. Without this a server that is asked for too much would spend
- * its time on taking requests in. After: J. Mogul, K. Ramakrishnan, Eliminating receive livelock in an interrupt-driven kernel,
+ * is longer after a long wait for it, `PROCESS_SHARE` times as long, once one long wait follows another (a garbage collection is no
+ * flood). Without this a server that is asked for too much would spend its time on taking requests in. After: J. Mogul, K. Ramakrishnan, Eliminating receive livelock in an interrupt-driven kernel,
  * ACM TOCS 15(3), 1997.
  */
 export interface Scheduler {
@@ -49,6 +49,8 @@ export interface SchedulerOptions {
 const PROCESS_SHARE = 4
 /** Milliseconds that such a turn may take at most. */
 const LONG_TURN_MS_MAX = 200
+/** Waits of which the shortest says how long they are. */
+const WAITS_SEEN = 3
 
 /** Resolves when all microtasks that are due, and those they cause, have run. For simulations. */
 export function afterMicrotasks(): Promise<void> {
@@ -63,14 +65,22 @@ export function createScheduler(options: SchedulerOptions = {}): Scheduler {
   let stretch = 1
   /** When a turn was put off behind input and output. */
   let putOffAt = 0
+  /** Milliseconds of the last waits, in no order. */
+  const waitsMs = new Array<number>(WAITS_SEEN).fill(0)
+  let waits = 0
   const resume = (turn: () => void): void => {
-    const waitedMs = performance.now() - putOffAt
+    waitsMs[waits++ % WAITS_SEEN] = performance.now() - putOffAt
+    const waitedMs = Math.min(...waitsMs)
     stretch = Math.max(1, Math.min(waitedMs * PROCESS_SHARE, LONG_TURN_MS_MAX) / Math.max(turnMs, 1))
     turn()
     stretch = 1
   }
-  const putOff = (turn: () => void): void => {
+  const beginWait = (): void => {
     putOffAt = performance.now()
+  }
+  const putOff = (turn: () => void): void => {
+    // What the turn has written leaves in ticks of its own, which are no input: the wait begins behind them.
+    process.nextTick(beginWait)
     setImmediate(resume, turn)
   }
   // A reaction to a settled promise is a microtask at a third of what `queueMicrotask` costs in Node.

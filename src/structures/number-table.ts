@@ -8,8 +8,10 @@
  * After: D. Knuth, The Art of Computer Programming, volume 3, 6.4, algorithms L and R, and Fibonacci hashing.
  */
 
-/** Places of a new table; always a power of two, and at least twice as many as rows. */
+/** Places of a new table; always a power of two. */
 const CAPACITY_MIN = 8
+/** The share of its places that may be taken before a table grows. */
+const FILLED_MAX = 0.8
 /** Places that a table keeps, whatever leaves it. */
 const CAPACITY_KEPT = 256
 /** A larger one gives places back when it has more than this many for each row. */
@@ -45,7 +47,7 @@ export class NumberTable<V extends object> {
 
   /** Adds a row, whether or not there are others with its key. */
   add(key: number, row: V): void {
-    if ((this.count + 1) * 2 > this.rows.length) this.resize(this.rows.length * 2)
+    if (this.count + 1 > this.rows.length * FILLED_MAX) this.resize(this.rows.length * 2)
     this.put(key, row)
     this.count++
   }
