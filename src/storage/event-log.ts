@@ -89,7 +89,8 @@ export class KeptLog implements EventLog {
     const bytes = Buffer.byteLength(message)
     written.events.push({ id, message, streamId, number, previous, bytes })
     written.bytes += bytes
-    written.lastOfStream.delete(streamId)
+    // The only stream is the longest unwritten whatever happens: it need not go to the end.
+    if (last !== undefined && written.lastOfStream.size > 1) written.lastOfStream.delete(streamId)
     written.lastOfStream.set(streamId, number)
     this.#journal?.event(this.#sessionId, { number, streamId, previous, message })
     if (last !== undefined) this.#releaseNumber(written, last)
