@@ -83,15 +83,18 @@ export const Listener = defineActor({
           applicant.refuse(500, encodeError(null, { code: ErrorCode.InternalError, message: 'Internal error.' }))
         }
       },
-      exchange: (exchange) =>
-        exchanges.add(() => {
+      exchange: (exchange) => {
+        const handle = (): void => {
           try {
             routeExchange(services, self.system, exchange)
           } catch (error) {
             services.report({ type: 'stray_fault', how: 'uncaught_exception', error })
             exchange.reply(500, encodeError(null, { code: ErrorCode.InternalError, message: 'Internal error.' }))
           }
-        }),
+        }
+        // What instruments node:http has a span around each request, and around no other.
+        exchanges.add(services.telemetry.isTracing ? services.telemetry.tracing.bound(handle) : handle)
+      },
     })
     // Killed, it has no last words, but its port must be free for the next incarnation.
     self.signal.addEventListener('abort', () => void listening.close(), { once: true })

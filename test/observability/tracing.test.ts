@@ -1,4 +1,6 @@
 /** Spans as an SDK in memory gets them: which there are, whose children, linked to what, and what they do not say. */
+import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { connect as connectTo } from 'node:net'
 import {
   type Attributes,
   context,
@@ -70,6 +72,25 @@ async function client(app: App, era: 'legacy' | 'modern', more: object = {}): Pr
   const one = await connect(app.url, { name: 'c', version: '1', era, ...more })
   onTestFinished(() => one.close())
   return one
+}
+
+/** Gives every HTTP request of this program a span while the test runs, as what instruments node:http does. */
+function instrumentHttp(): void {
+  type Emit = (this: HttpServer, ...told: unknown[]) => boolean
+  const emit = HttpServer.prototype.emit as Emit
+  const instrumented: Emit = function (this: HttpServer, ...told): boolean {
+    if (told[0] !== 'request') return emit.apply(this, told)
+    const [, request, response] = told as [string, IncomingMessage, ServerResponse]
+    const own = trace.getTracer('http').startSpan(`http ${request.headers['x-caller']}`, { kind: SpanKind.SERVER })
+    const within = trace.setSpan(context.active(), own)
+    context.bind(within, request)
+    context.bind(within, response).on('finish', () => own.end())
+    return context.with(within, () => emit.apply(this, told))
+  }
+  HttpServer.prototype.emit = instrumented as typeof HttpServer.prototype.emit
+  onTestFinished(() => {
+    HttpServer.prototype.emit = emit as typeof HttpServer.prototype.emit
+  })
 }
 
 function someServer(): Server {
@@ -354,5 +375,46 @@ describe('a span', () => {
     open?.end()
     open?.end('late')
     expect(spans().map(({ attributes }) => attributes['error.type'])).toEqual([undefined])
+  })
+})
+
+describe('requests over HTTP that come at once', () => {
+  it('are each below the span of its own HTTP request', async () => {
+    instrumentHttp()
+    const { url } = await start(someServer())
+    const names = Array.from({ length: 20 }, (_, index) => `caller${index}`)
+    const { host, hostname, port, pathname } = new URL(url)
+    const requests = names.map((caller) => {
+      const _meta = {
+        'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+        'io.modelcontextprotocol/clientInfo': { name: caller, version: '1' },
+        'io.modelcontextprotocol/clientCapabilities': {},
+      }
+      const params = { name: 'search', arguments: {}, _meta }
+      const body = JSON.stringify({ jsonrpc: '2.0', id: caller, method: 'tools/call', params })
+      const head = [
+        `POST ${pathname} HTTP/1.1`,
+        `Host: ${host}`,
+        'Content-Type: application/json',
+        'Accept: application/json, text/event-stream',
+        'MCP-Protocol-Version: 2026-07-28',
+        'Mcp-Method: tools/call',
+        'Mcp-Name: search',
+        `X-Caller: ${caller}`,
+        `Content-Length: ${body.length}`,
+      ]
+      return `${head.join('\r\n')}\r\n\r\n${body}`
+    })
+    // In one piece: the server reads them all in one pass of its loop.
+    const socket = connectTo(Number(port), hostname)
+    onTestFinished(() => void socket.destroy())
+    socket.resume().write(requests.join(''))
+    const all = (): ReadableSpan[] => spans().filter(({ name }) => name === 'tools/call search')
+    await expect.poll(() => all().length, { timeout: 20_000 }).toBe(names.length)
+    for (const caller of names) {
+      const outer = await span(`http ${caller}`)
+      const [inner] = all().filter(({ attributes }) => attributes['jsonrpc.request.id'] === caller)
+      expect(inner?.parentSpanContext?.spanId).toBe(idOf(outer))
+    }
   })
 })
