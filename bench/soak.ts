@@ -88,7 +88,10 @@ try {
     ])
   }
   const warm = looks.slice(warmRounds)
-  const { slope, error } = fitLine(warm.map(({ calls: at, stats }) => [at, stats.heapBytes]))
+  const lineOf = (some: typeof looks) => fitLine(some.map(({ calls: at, stats }) => [at, stats.heapBytes]))
+  const { slope, error } = lineOf(warm)
+  // What only fills up to a bound shows in the first half and not in the second.
+  const late = lineOf(looks.slice(looks.length >> 1))
   const grown = (pick: (stats: Stats) => number): number =>
     pick((warm.at(-1) as (typeof warm)[number]).stats) - pick((warm[0] as (typeof warm)[number]).stats)
   recordFigures(
@@ -99,6 +102,13 @@ try {
       unit: 'bytes',
       better: 'less',
       target: { atMost: 0.05 },
+    },
+    {
+      group: 'soak: bytes of heap per call that a straight line shows in the second half',
+      name: 'bough',
+      value: late.slope,
+      unit: 'bytes',
+      better: 'less',
     },
     { group: 'soak: errors', name: 'bough', value: errorCount, unit: 'errors', better: 'less', target: { atMost: 0 } },
     {
@@ -121,6 +131,7 @@ try {
   const shared = Object.entries(sums).map(([kind, count]) => `${kind} ${formatNumber(count, 0)}`)
   console.log(`${formatNumber(calls, 0)} calls (${shared.join(', ')}), ${errorCount} errors`)
   console.log(`heap: ${formatNumber(slope, 4)} bytes per call, standard error ${formatNumber(error, 4)}`)
+  console.log(`in the second half: ${formatNumber(late.slope, 4)}, standard error ${formatNumber(late.error, 4)}`)
   const head = ['round', 'calls', 'heap KB', 'RSS MB', 'sessions', 'processes', 'descriptors', 'p99 ms']
   console.log(formatTable(head, rows))
   if (errorCount > 0) process.exitCode = 1

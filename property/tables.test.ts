@@ -59,6 +59,7 @@ describe('a table by numbers', () => {
         const found = table.values()
         expect(found.map(({ key }) => key)).toEqual(rows.map(({ key }) => key).sort((left, right) => left - right))
         expect([...found].sort(order)).toEqual([...rows].sort(order))
+        expect(table.unordered().sort(order)).toEqual([...rows].sort(order))
       }),
       runs(300),
     )

@@ -133,7 +133,7 @@ export class DynamicSupervision implements Supervision {
 
   countChildren(): CountedChildren {
     let active = 0
-    for (const child of this.children.values()) if (child.process !== null) active++
+    for (const child of this.children.unordered()) if (child.process !== null) active++
     const isSupervisor = this.template.type === 'supervisor'
     return {
       specs: 1,

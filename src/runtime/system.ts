@@ -102,6 +102,11 @@ export class System {
     return this.live.values()
   }
 
+  /** All live processes in no order, which costs less. For counts of them. */
+  unorderedProcesses(): Process[] {
+    return this.live.unordered()
+  }
+
   /** Refs of all live processes, oldest first. */
   processes(): Ref[] {
     return this.live.values().map((process) => asRef(process.ref))

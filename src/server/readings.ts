@@ -67,7 +67,7 @@ export function nameReadings(telemetry: Telemetry, services: () => Services | un
       metric,
       byTransport((one) => one.bytes?.()[key]),
     )
-  metrics.read('processes', () => tally(system()?.allProcesses() ?? [], (process) => process.definition.name))
+  metrics.read('processes', () => tally(system()?.unorderedProcesses() ?? [], (process) => process.definition.name))
   metrics.read('mailbox_messages', () => mailboxes(system()).reduce((sum, length) => sum + length, 0))
   metrics.read('mailbox_longest', () => mailboxes(system()).reduce((most, length) => Math.max(most, length), 0))
   metrics.read('messages_handled', () => system()?.messagesHandled ?? 0)
@@ -97,7 +97,7 @@ function tasksOf(services: Services | undefined): Iterable<TaskRecord> {
 }
 
 function mailboxes(system: System | undefined): number[] {
-  return (system?.allProcesses() ?? []).map(({ mailbox }) => mailbox.length)
+  return (system?.unorderedProcesses() ?? []).map(({ mailbox }) => mailbox.length)
 }
 
 function tally<T>(items: Iterable<T>, labelOf: (item: T) => string): Map<string, number> {
