@@ -81,7 +81,9 @@ describe('the scheduler', () => {
         order.push(name)
       },
     })
-    const system = createSystem({ scheduler: createScheduler({ messagesPerActor: 2 }) })
+    const system = createSystem({
+      scheduler: createScheduler({ messagesPerActor: 2, turnMs: Number.POSITIVE_INFINITY }),
+    })
     const [a, b] = [await system.start(Noter, 'a'), await system.start(Noter, 'b')]
     for (let index = 0; index < 5; index++) {
       a.send(index)
