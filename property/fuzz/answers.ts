@@ -29,6 +29,8 @@ export class Answers {
     for (const one of [text, ...lines].flatMap(messagesIn)) {
       if (typeof one?.method !== 'string' || one.id == null) continue
       if (one.method === 'resources/read') {
+        // Asked again, it is the newest.
+        this.uris.delete(one.params?.uri)
         this.uris.add(one.params?.uri)
         if (this.uris.size > ASKED_MAX) this.uris.delete(this.uris.values().next().value)
       }
