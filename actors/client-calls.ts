@@ -6,7 +6,6 @@
  *
  * Spec: MCP 2025-11-25, basic/lifecycle, time-outs; MCP 2026-07-28, basic/patterns/progress and cancellation.
  */
-
 import type { JsonObject, RequestId } from '#protocol'
 import type { From, Self, Timer } from '#runtime'
 import { IdTable } from '#structures/id-table'

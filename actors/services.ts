@@ -2,7 +2,6 @@
  * What every process of a server is handed: the tables it may read, the names it may write to, the limits it must keep. One
  * record per application, made when the tree starts; nothing in it is global.
  */
-
 import type { Authenticator } from '#auth/authenticator'
 import type { Sealer } from '#auth/sealed-state'
 import type { Answers } from '#cache/answers'

@@ -2,7 +2,6 @@
  * What a session knows: the shape of its state, and the small things that are done to it. What must outlive a crash is written
  * down in a record and taken up from it.
  */
-
 import type { SessionInfo } from '#features/context'
 import { nextPhase, type Phase } from '#lifecycles'
 import type { Watch } from '#observability/telemetry'

@@ -22,7 +22,6 @@ describe('a table by numbers', () => {
     const anyStep = fc.oneof(
       { weight: 5, arbitrary: fc.record({ do: fc.constant('add' as const), key: anyKey }) },
       { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('delete', 'take', 'deleteOther'), key: anyKey }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constant('clear' as const), key: fc.constant(0) }) },
     )
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 400 }), (steps) => {
@@ -46,11 +45,7 @@ describe('a table by numbers', () => {
               expect(taken.key).toBe(key)
               rows = without(taken)
             }
-          } else if (act === 'deleteOther') expect(table.delete(key, { key, label })).toBe(false)
-          else {
-            table.clear()
-            rows = []
-          }
+          } else expect(table.delete(key, { key, label })).toBe(false)
           expect(table.size).toBe(rows.length)
           expect(table.get(key)?.key).toBe(rows.some((row) => row.key === key) ? key : undefined)
         }

@@ -663,6 +663,8 @@ export class Process {
     }
     if (this.watchers !== null) {
       for (const monitor of this.watchers.values()) {
+        // Whoever was told before may have let go of it.
+        if (!this.watchers.has(monitor.id, monitor)) continue
         if (monitor.owner !== null) monitor.owner.receiveDown(monitor, this.ref, reason)
         else monitor.callback?.(reason)
       }

@@ -3,7 +3,6 @@
  *
  *     const Tree = defineSupervisor({ children: [child(Database), child(application(server, { http: { port: 3000 } }))] })
  */
-
 import { look } from '#actors/health'
 import type { Services } from '#actors/services'
 import type { Catalog } from '#features/catalog'

@@ -5,7 +5,7 @@
 import { NumberTable } from './number-table.ts'
 
 export class IdTable<V extends object> {
-  private readonly numbered = new NumberTable<V>()
+  private numbered = new NumberTable<V>()
   private others: Map<string | number, V> | null = null
 
   get size(): number {
@@ -34,7 +34,7 @@ export class IdTable<V extends object> {
   }
 
   clear(): void {
-    this.numbered.clear()
+    this.numbered = new NumberTable()
     this.others = null
   }
 

@@ -80,13 +80,6 @@ export class NumberTable<V extends object> {
     return row
   }
 
-  clear(): void {
-    this.keys = places(CAPACITY_MIN, 0)
-    this.rows = places(CAPACITY_MIN, undefined)
-    this.shift = shiftFor(CAPACITY_MIN)
-    this.count = 0
-  }
-
   /** All rows, in no order: the quick way where none is needed. */
   unordered(): V[] {
     return this.rows.filter((row) => row !== undefined)

@@ -1,4 +1,4 @@
-import { defineActor, type Ref, type Self } from 'bough/runtime'
+import { createSystem, defineActor, type Ref, type Self } from 'bough/runtime'
 import { describe, expect, it } from 'vitest'
 import { createWorld, Worker, type World } from './support.ts'
 
@@ -331,5 +331,23 @@ describe('order', () => {
       expect.objectContaining({ type: 'EXIT' }),
     ])
     expect(await Promise.all(sent)).toEqual([true, true, true])
+  })
+})
+
+describe('code that is no process and watches one', () => {
+  it('is not told when whoever was told before it let go for it', async () => {
+    const system = createSystem()
+    const ref = await system.start(defineActor({ name: 'watched', init: () => null }))
+    const process = system.allProcesses().find(({ pid }) => pid === ref.pid)
+    const told: string[] = []
+    process?.observe(() => {
+      told.push('first')
+      if (second !== undefined) process.unwatch(second)
+    })
+    const second = process?.observe(() => told.push('second'))
+    process?.observe(() => told.push('third'))
+    ref.exit('kill')
+    expect(told).toEqual(['first', 'third'])
+    await system.stop()
   })
 })
